@@ -1,0 +1,136 @@
+//! How rows become records. Columns bear the names of the fields.
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::types::{Json, Text};
+use sqlx::{Error, FromRow, Row};
+
+use crate::types::*;
+
+impl FromRow<'_, SqliteRow> for Conversation {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: row.try_get::<Text<_>, _>("id")?.0,
+            channel: row.try_get("channel")?,
+            customer: row
+                .try_get::<Option<String>, _>("customer")?
+                .map(CustomerId),
+            state: row.try_get::<Text<_>, _>("state")?.0,
+            language: row.try_get("language")?,
+            memory: row.try_get::<Json<_>, _>("memory")?.0,
+            last_seq: row.try_get("last_seq")?,
+            answered_seq: row.try_get("answered_seq")?,
+            created_at: Millis(row.try_get("created_at")?),
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Message {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            seq: row.try_get("seq")?,
+            author: row.try_get::<Text<_>, _>("author")?.0,
+            text: row.try_get("text")?,
+            sources: row.try_get::<Json<_>, _>("sources")?.0,
+            actions: row.try_get::<Json<_>, _>("actions")?.0,
+            client_id: row.try_get("client_id")?,
+            at: Millis(row.try_get("at")?),
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Outcome {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            turn: row.try_get::<Text<_>, _>("turn")?.0,
+            conversation: row.try_get::<Text<_>, _>("conversation")?.0,
+            through_seq: row.try_get("through_seq")?,
+            intent: row.try_get("intent")?,
+            sentiment: row.try_get("sentiment")?,
+            action: row.try_get("action")?,
+            record: row.try_get::<Json<_>, _>("record")?.0,
+            at: Millis(row.try_get("at")?),
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Rating {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            score: row.try_get("score")?,
+            comment: row.try_get("comment")?,
+            at: Millis(row.try_get("at")?),
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Event {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        let conversation: Option<Text<_>> = row.try_get("conversation")?;
+        Ok(Self {
+            kind: row.try_get("kind")?,
+            conversation: conversation.map(|Text(id)| id),
+            data: row.try_get::<Json<_>, _>("data")?.0,
+            at: Millis(row.try_get("at")?),
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Customer {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: CustomerId(row.try_get("id")?),
+            name: row.try_get("name")?,
+            email: row.try_get("email")?,
+            phone: row.try_get("phone")?,
+            language: row.try_get("language")?,
+            address: row
+                .try_get::<Option<Json<_>>, _>("address")?
+                .map(|Json(address)| address),
+            payment_methods: row.try_get::<Json<_>, _>("payment_methods")?.0,
+            attributes: row.try_get::<Json<_>, _>("attributes")?.0,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Product {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: ProductId(row.try_get("id")?),
+            name: row.try_get("name")?,
+            category: row.try_get("category")?,
+            description: row.try_get("description")?,
+            variants: row.try_get::<Json<_>, _>("variants")?.0,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Document {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: DocumentId(row.try_get("id")?),
+            title: row.try_get("title")?,
+            content: row.try_get("content")?,
+            url: row.try_get("url")?,
+            language: row.try_get("language")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Order {
+    fn from_row(row: &SqliteRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: OrderId(row.try_get("id")?),
+            customer: CustomerId(row.try_get("customer")?),
+            status: row.try_get::<String, _>("status")?.into(),
+            placed_on: row.try_get("placed_on")?,
+            items: row.try_get::<Json<_>, _>("items")?.0,
+            total: Money(row.try_get("total")?),
+            address: row
+                .try_get::<Option<Json<_>>, _>("address")?
+                .map(|Json(address)| address),
+            payments: row.try_get::<Json<_>, _>("payments")?.0,
+            shipments: row.try_get::<Json<_>, _>("shipments")?.0,
+            attributes: row.try_get::<Json<_>, _>("attributes")?.0,
+        })
+    }
+}
