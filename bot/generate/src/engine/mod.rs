@@ -1,0 +1,298 @@
+//! llama.cpp on this machine: one thread owns a model and its context and writes several replies
+//! at once. Here is the handle; `scheduler` is the thread, `slots` its cache, `llama` the model.
+
+mod llama;
+mod logs;
+mod plan;
+mod prompt;
+mod reply;
+mod scheduler;
+mod slots;
+mod writing;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use tokio::sync::Semaphore;
+
+use self::llama::Llama;
+use self::prompt::{Ending, Prompts};
+use self::reply::Reply;
+use self::scheduler::Scheduler;
+use self::slots::Slots;
+use self::writing::Job;
+use crate::{Chunk, GenerateError, Generation, Generator, PromptMessage, Request, Usage};
+
+/// Most slots: a batch must hold a token of each beside a piece of a prompt.
+const MOST_SLOTS: u16 = 64;
+
+/// What an [`Engine`] runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// A GGUF file with a chat template.
+    pub model: PathBuf,
+    /// Name and version, as outcomes record it.
+    pub model_name: String,
+    /// Tokens of all conversations together, prompts and replies.
+    pub context_tokens: u32,
+    /// Replies written at once, 1 to 64.
+    pub slots: u16,
+    /// Requests that may wait beside those.
+    pub queue: usize,
+    /// Threads to compute with; `None` is one a physical core.
+    pub threads: Option<usize>,
+    /// Layers on the GPU; `None` is all of them, where the build has one.
+    pub gpu_layers: Option<u32>,
+}
+
+impl EngineConfig {
+    /// The defaults: 8192 tokens, 4 slots, 16 waiting.
+    pub fn new(model: impl Into<PathBuf>, model_name: impl Into<String>) -> Self {
+        Self {
+            model: model.into(),
+            model_name: model_name.into(),
+            context_tokens: 8192,
+            slots: 4,
+            queue: 16,
+            threads: None,
+            gpu_layers: None,
+        }
+    }
+
+    fn load_error(&self, reason: String) -> GenerateError {
+        GenerateError::Load {
+            path: self.model.clone(),
+            reason,
+        }
+    }
+}
+
+/// A model on this machine. Clones share it. When the last one is dropped, replies being written
+/// end with [`GenerateError::Stopped`], and the drop waits for the batch in progress.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("model", &self.inner.model_name)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    /// `None` only while being dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    model_name: String,
+    prompts: Arc<Prompts>,
+    /// Tokens that one request may use.
+    limit: usize,
+    /// A place for each request that is written or waits.
+    places: Arc<Semaphore>,
+    all_places: usize,
+    /// Requests being written.
+    running: Arc<AtomicUsize>,
+    alive: Arc<AtomicBool>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the language model's thread had panicked");
+        }
+    }
+}
+
+/// What the thread tells when it is ready.
+struct Ready {
+    prompts: Prompts,
+    limit: usize,
+}
+
+/// Where thread and handle meet.
+struct ThreadEnds {
+    jobs: mpsc::Receiver<Job>,
+    running: Arc<AtomicUsize>,
+    alive: Alive,
+}
+
+/// Says that the thread is gone, also when it panics.
+struct Alive(Arc<AtomicBool>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Engine {
+    /// Loads the model; blocks until it can serve.
+    ///
+    /// # Errors
+    /// [`GenerateError::Load`] when the file is missing, damaged or not a chat model, or when the
+    /// configuration does not suit it.
+    pub fn start(config: EngineConfig) -> Result<Self, GenerateError> {
+        if !(1..=MOST_SLOTS).contains(&config.slots) {
+            let reason = format!("slots is {}, it must be 1 to {MOST_SLOTS}", config.slots);
+            return Err(config.load_error(reason));
+        }
+        let (jobs, jobs_end) = mpsc::channel();
+        let (ready, is_ready) = mpsc::channel();
+        let running = Arc::new(AtomicUsize::new(0));
+        let alive = Arc::new(AtomicBool::new(true));
+        let ends = ThreadEnds {
+            jobs: jobs_end,
+            running: Arc::clone(&running),
+            alive: Alive(Arc::clone(&alive)),
+        };
+        let all_places = usize::from(config.slots).saturating_add(config.queue);
+        let all_places = all_places.min(Semaphore::MAX_PERMITS);
+        let model_name = config.model_name.clone();
+        let thread = std::thread::Builder::new()
+            .name("language-model".to_owned())
+            .spawn(move || serve(&config, ends, &ready))
+            .map_err(|error| GenerateError::Backend {
+                reason: "its thread cannot be started".to_owned(),
+                source: Some(error.into()),
+            })?;
+        let Ready { prompts, limit } = is_ready.recv().map_err(|_| GenerateError::Stopped)??;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                jobs: Some(jobs),
+                thread: Some(thread),
+                model_name,
+                prompts: Arc::new(prompts),
+                limit,
+                places: Arc::new(Semaphore::new(all_places)),
+                all_places,
+                running,
+                alive,
+            }),
+        })
+    }
+
+    /// Computes what prompts will begin with, so that the first customer does not wait for it.
+    ///
+    /// # Errors
+    /// As [`Generator::generate`].
+    pub async fn warm(&self, prompt: &[PromptMessage]) -> Result<Usage, GenerateError> {
+        let request = Request {
+            prompt: prompt.to_vec(),
+            max_tokens: 0,
+            stop: Vec::new(),
+            seed: 0,
+            temperature: 0.0,
+        };
+        let mut generation = self.queue(request, Ending::Open).await?;
+        while let Some(chunk) = generation.next().await {
+            if let Chunk::Done { usage, .. } = chunk? {
+                return Ok(usage);
+            }
+        }
+        Err(GenerateError::Stopped)
+    }
+
+    async fn queue(&self, request: Request, ending: Ending) -> Result<Generation, GenerateError> {
+        let inner = &self.inner;
+        let place =
+            Arc::clone(&inner.places)
+                .try_acquire_owned()
+                .map_err(|_| GenerateError::Busy {
+                    waiting: self.waiting(),
+                })?;
+        let queued_at = Instant::now();
+        let Request {
+            prompt,
+            max_tokens,
+            stop,
+            seed,
+            temperature,
+        } = request;
+        let prompts = Arc::clone(&inner.prompts);
+        let tokens = tokio::task::spawn_blocking(move || prompts.tokens(&prompt, ending));
+        let prompt = tokens.await.map_err(|error| GenerateError::Backend {
+            reason: "a prompt could not be tokenised".to_owned(),
+            source: Some(error.into()),
+        })??;
+        if prompt.len().saturating_add(max_tokens) > inner.limit {
+            let (tokens, limit) = (prompt.len(), inner.limit);
+            return Err(GenerateError::TooLong {
+                tokens,
+                max_tokens,
+                limit,
+            });
+        }
+        let (reply, generation) = Reply::open(max_tokens, place);
+        let job = Job {
+            prompt,
+            max_tokens,
+            stop,
+            seed,
+            temperature,
+            queued_at,
+            reply,
+        };
+        let jobs = inner.jobs.as_ref().ok_or(GenerateError::Stopped)?;
+        jobs.send(job).map_err(|_| GenerateError::Stopped)?;
+        Ok(generation)
+    }
+}
+
+#[async_trait]
+impl Generator for Engine {
+    async fn generate(&self, request: Request) -> Result<Generation, GenerateError> {
+        self.queue(request, Ending::Reply).await
+    }
+
+    fn model(&self) -> &str {
+        &self.inner.model_name
+    }
+
+    fn waiting(&self) -> usize {
+        let inside = self.inner.all_places - self.inner.places.available_permits();
+        inside.saturating_sub(self.inner.running.load(Ordering::Relaxed))
+    }
+
+    fn healthy(&self) -> bool {
+        self.inner.alive.load(Ordering::Acquire)
+    }
+}
+
+/// The thread: loads, says that it is ready, and serves.
+fn serve(
+    config: &EngineConfig,
+    ends: ThreadEnds,
+    ready: &mpsc::Sender<Result<Ready, GenerateError>>,
+) {
+    let ThreadEnds {
+        jobs,
+        running,
+        alive,
+    } = ends;
+    let served = llama::load(config).and_then(|model| {
+        let model = Arc::new(model);
+        let prompts = Prompts::new(Arc::clone(&model))?;
+        let backend = Llama::new(&model, config)?;
+        let capacity = backend.capacity();
+        let limit = capacity.min(llama::cells(model.n_ctx_train()));
+        let slots = Slots::new(config.slots, capacity, llama::reuse(&model));
+        // Nobody waits when the caller has panicked; then there are no jobs either.
+        ready.send(Ok(Ready { prompts, limit })).ok();
+        Scheduler::new(backend, slots, jobs, running).run();
+        Ok(())
+    });
+    drop(alive);
+    if let Err(reason) = served {
+        ready.send(Err(config.load_error(reason))).ok();
+    }
+}

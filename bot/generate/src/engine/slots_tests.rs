@@ -1,0 +1,211 @@
+//! Tests of the cache's books, and their laws against a plain model of the cache itself.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn tokens(text: &str) -> Vec<LlamaToken> {
+    text.bytes()
+        .map(|byte| LlamaToken::new(byte.into()))
+        .collect()
+}
+
+/// Admits `text` and computes what is not reused of it.
+fn run(slots: &mut Slots, text: &str, max_tokens: usize) -> Admission {
+    let prompt = tokens(text);
+    let admission = slots.admit(&prompt, max_tokens).expect("there is room");
+    for token in &prompt[admission.reused..] {
+        slots.push(admission.slot, *token);
+    }
+    admission
+}
+
+/// As [`run`], and the request ends.
+fn finish(slots: &mut Slots, text: &str) -> Admission {
+    let admission = run(slots, text, 1);
+    slots.release(admission.slot);
+    admission
+}
+
+#[test]
+fn a_conversation_continues_in_its_own_slot() {
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let first = finish(&mut slots, "rules A1");
+    finish(&mut slots, "rules B1");
+    let next = finish(&mut slots, "rules A1 A2");
+    assert_eq!((next.slot, next.reused), (first.slot, 8));
+    assert_eq!(
+        next.edits,
+        [Edit::Truncate {
+            slot: first.slot,
+            len: 8
+        }]
+    );
+}
+
+#[test]
+fn a_busy_slots_prefix_is_shared_not_computed_again() {
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let busy = run(&mut slots, "rules A", 5);
+    let other = run(&mut slots, "rules B", 5);
+    assert_eq!(other.reused, 6);
+    let share = Edit::Share {
+        from: busy.slot,
+        to: other.slot,
+        len: 6,
+    };
+    assert_eq!(other.edits.last(), Some(&share));
+    assert_eq!(slots.holders.len(), 8, "six shared, one each of their own");
+}
+
+#[test]
+fn an_empty_slot_goes_before_one_that_would_forget_something() {
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let first = finish(&mut slots, "rules A");
+    let second = finish(&mut slots, "rules B");
+    assert_ne!(first.slot, second.slot);
+    assert_eq!(finish(&mut slots, "rules A").reused, 6);
+}
+
+#[test]
+fn the_oldest_slot_goes_when_none_has_more_in_common() {
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let oldest = finish(&mut slots, "rules A");
+    finish(&mut slots, "rules B");
+    assert_eq!(finish(&mut slots, "rules C").slot, oldest.slot);
+}
+
+#[test]
+fn the_last_token_is_computed_again_for_its_logits() {
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes);
+    finish(&mut slots, "rules");
+    assert_eq!(slots.admit(&tokens("rules"), 1).unwrap().reused, 4);
+}
+
+#[test]
+fn a_prefix_that_is_only_kept_warm_is_reused_whole() {
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes);
+    finish(&mut slots, "rules");
+    assert_eq!(slots.admit(&tokens("rules"), 0).unwrap().reused, 5);
+}
+
+#[test]
+fn a_request_waits_while_running_ones_may_need_the_cells() {
+    let mut slots = Slots::new(2, 10, Reuse::Prefixes);
+    let running = run(&mut slots, "aa", 4);
+    assert_eq!(slots.admit(&tokens("bb"), 3), None);
+    assert!(
+        slots.admit(&tokens("bb"), 2).is_some(),
+        "six and four cells are ten"
+    );
+    slots.release(running.slot);
+}
+
+#[test]
+fn shared_cells_are_counted_once() {
+    let mut slots = Slots::new(2, 12, Reuse::Prefixes);
+    run(&mut slots, "rules A", 2);
+    assert!(
+        slots.admit(&tokens("rules B"), 2).is_some(),
+        "six shared, three each"
+    );
+}
+
+#[test]
+fn idle_slots_make_room_oldest_first_and_only_as_needed() {
+    let mut slots = Slots::new(3, 12, Reuse::Prefixes);
+    let oldest = finish(&mut slots, "aaaa");
+    let newer = finish(&mut slots, "bbbb");
+    let admission = slots.admit(&tokens("cccc"), 2).unwrap();
+    assert!(admission.edits.contains(&Edit::Truncate {
+        slot: oldest.slot,
+        len: 0
+    }));
+    assert_eq!(slots.len(newer.slot), 4, "the newer one is still of use");
+}
+
+#[test]
+fn without_reuse_every_prompt_is_computed_whole() {
+    let mut slots = Slots::new(1, 100, Reuse::Nothing);
+    finish(&mut slots, "rules A");
+    let next = finish(&mut slots, "rules A and more");
+    assert_eq!(next.reused, 0);
+    assert_eq!(
+        next.edits,
+        [Edit::Truncate {
+            slot: next.slot,
+            len: 0
+        }]
+    );
+}
+
+/// The cache itself as llama.cpp keeps it: a cell has a token and the sequences that hold it.
+#[derive(Default)]
+struct Cache(Vec<(LlamaToken, usize, HashSet<SlotId>)>);
+
+impl Cache {
+    fn edit(&mut self, edit: Edit) {
+        for (_, position, sequences) in &mut self.0 {
+            match edit {
+                Edit::Truncate { slot, len } if *position >= len => {
+                    sequences.remove(&slot);
+                }
+                Edit::Share { from, to, len } if *position < len && sequences.contains(&from) => {
+                    sequences.insert(to);
+                }
+                Edit::Truncate { .. } | Edit::Share { .. } => {}
+            }
+        }
+        self.0.retain(|(_, _, sequences)| !sequences.is_empty());
+    }
+
+    fn read(&self, slot: SlotId) -> Vec<LlamaToken> {
+        let held = self
+            .0
+            .iter()
+            .filter(|(_, _, sequences)| sequences.contains(&slot));
+        let mut held: Vec<_> = held
+            .map(|(token, position, _)| (*position, *token))
+            .collect();
+        held.sort_unstable();
+        held.into_iter().map(|(_, token)| token).collect()
+    }
+}
+
+proptest! {
+    /// Requests come and end in any order: the books agree with the cache, no request is given
+    /// cells that it cannot have, and what is reused is what would have been computed.
+    #[test]
+    fn the_books_agree_with_the_cache(
+        requests in proptest::collection::vec(("[ab]{1,10}", 0usize..4, 0usize..3), 1..30),
+    ) {
+        let capacity = 16;
+        let mut slots = Slots::new(3, capacity, Reuse::Prefixes);
+        let mut cache = Cache::default();
+        let mut running = std::collections::VecDeque::new();
+        for (text, max_tokens, ending) in requests {
+            let prompt = tokens(&text);
+            if let Some(admission) = slots.admit(&prompt, max_tokens) {
+                let Admission { slot, reused, edits } = admission;
+                edits.into_iter().for_each(|edit| cache.edit(edit));
+                prop_assert_eq!(cache.read(slot), &prompt[..reused]);
+                let written = std::iter::repeat_n(LlamaToken::new(0), max_tokens);
+                for token in prompt[reused..].iter().copied().chain(written) {
+                    cache.0.push((token, slots.len(slot), HashSet::from([slot])));
+                    slots.push(slot, token);
+                }
+                running.push_back(slot);
+            } else {
+                prop_assert!(!running.is_empty(), "an idle cache refused {}", text);
+            }
+            for id in slots.ids() {
+                prop_assert_eq!(&cache.read(id), &slots.slot(id).tokens);
+            }
+            prop_assert_eq!(cache.0.len(), slots.holders.len());
+            prop_assert!(cache.0.len() <= capacity);
+            for _ in 0..ending {
+                running.pop_front().into_iter().for_each(|slot| slots.release(slot));
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a model answers: a stream of [`Chunk`]s.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::GenerateError;
+
+/// Why a reply ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// The model ended it, or a stop string came.
+    Stop,
+    /// `max_tokens` reached.
+    Length,
+}
+
+/// What a reply cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Of those, found in the KV cache.
+    pub reused_tokens: usize,
+    /// Tokens written.
+    pub output_tokens: usize,
+    /// Time in the queue.
+    pub queued: Duration,
+    /// Time from leaving the queue to the first token.
+    pub prefill: Duration,
+    /// Time from the first token to the last.
+    pub decode: Duration,
+}
+
+/// A piece of a streamed reply.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Chunk {
+    /// Text, whole UTF-8 characters.
+    Text(String),
+    /// The end; nothing follows.
+    Done {
+        /// Why.
+        finish: Finish,
+        /// What it cost.
+        usage: Usage,
+    },
+}
+
+/// A reply being written. Dropping it cancels the rest.
+#[derive(Debug)]
+pub struct Generation {
+    chunks: mpsc::Receiver<Result<Chunk, GenerateError>>,
+}
+
+impl Generation {
+    /// A generation fed through `chunks`.
+    pub fn new(chunks: mpsc::Receiver<Result<Chunk, GenerateError>>) -> Self {
+        Self { chunks }
+    }
+
+    /// The next chunk; `None` after [`Chunk::Done`] or an error.
+    ///
+    /// # Cancel safety
+    /// A chunk is never lost when this future is dropped.
+    pub async fn next(&mut self) -> Option<Result<Chunk, GenerateError>> {
+        self.chunks.recv().await
+    }
+}

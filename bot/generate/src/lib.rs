@@ -1,0 +1,93 @@
+//! From a prompt to a streamed reply.
+//!
+//! [`Generator`] is the seam: the llama.cpp [`Engine`] on this machine and the OpenAI-compatible
+//! [`Remote`] stand behind it, and [`Scripted`] in tests. A [`Generation`] is a stream of
+//! [`Chunk`]s; dropping it cancels.
+
+mod engine;
+mod generation;
+mod remote;
+mod request;
+mod scripted;
+mod text;
+
+use async_trait::async_trait;
+
+pub use engine::{Engine, EngineConfig};
+pub use generation::{Chunk, Finish, Generation, Usage};
+pub use remote::{ApiKey, Remote, RemoteConfig};
+pub use request::{PromptMessage, Request, Role};
+pub use scripted::{Script, Scripted};
+
+/// Why nothing, or nothing more, is written. The text is fit for a log and for an operator.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The queue is full: try again later.
+    #[error("the language model is busy, {waiting} requests are waiting; try again later")]
+    Busy {
+        /// Requests in the queue.
+        waiting: usize,
+    },
+    /// The prompt and its reply do not fit into the context.
+    #[error(
+        "the prompt has {tokens} tokens and {max_tokens} may be written, the context holds {limit}"
+    )]
+    TooLong {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Tokens asked for.
+        max_tokens: usize,
+        /// Tokens that one request may use.
+        limit: usize,
+    },
+    /// The engine's thread has ended.
+    #[error("the language model has stopped; restart the server")]
+    Stopped,
+    /// The model file cannot be used.
+    #[error("{path} cannot be loaded as a language model: {reason}")]
+    Load {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The backend failed.
+    #[error("the language model failed: {reason}")]
+    Backend {
+        /// Why.
+        reason: String,
+        /// Cause.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl GenerateError {
+    /// A failure of the backend that has no cause beside its own words.
+    pub(crate) fn backend(reason: impl Into<String>) -> Self {
+        Self::Backend {
+            reason: reason.into(),
+            source: None,
+        }
+    }
+}
+
+/// What writes replies.
+#[async_trait]
+pub trait Generator: Send + Sync {
+    /// Queues `request`.
+    ///
+    /// # Errors
+    /// [`GenerateError::Busy`] at once when the queue is full, [`GenerateError::TooLong`] before any
+    /// work, [`GenerateError::Stopped`] or [`GenerateError::Backend`] when there is no model.
+    async fn generate(&self, request: Request) -> Result<Generation, GenerateError>;
+
+    /// Name and version of the model, as outcomes record it.
+    fn model(&self) -> &str;
+
+    /// Requests waiting for a place.
+    fn waiting(&self) -> usize;
+
+    /// Whether it can serve.
+    fn healthy(&self) -> bool;
+}

@@ -1,0 +1,185 @@
+//! From a server's answer to chunks.
+
+use std::time::Instant;
+
+use eventsource_stream::Eventsource;
+use futures::StreamExt;
+use reqwest::Response;
+use reqwest::header::CONTENT_TYPE;
+use tokio::sync::mpsc;
+
+use super::wire::{self, Cost, Part};
+use crate::text::StopStrings;
+use crate::{Chunk, Finish, GenerateError, Usage};
+
+/// Most bytes read of an answer that is not streamed.
+pub(super) const WHOLE_ANSWER: usize = 4 << 20;
+
+/// A reply while it comes in.
+pub(super) struct Relay {
+    chunks: mpsc::Sender<Result<Chunk, GenerateError>>,
+    stops: StopStrings,
+    max_tokens: usize,
+    finish: Option<Finish>,
+    cost: Option<Cost>,
+    /// Events with text. Each has a token or more.
+    texts: usize,
+    asked_at: Instant,
+    first_at: Option<Instant>,
+    last_at: Instant,
+}
+
+impl Relay {
+    /// Ends at `stops` and after `max_tokens`, also when the server does not.
+    pub(super) fn new(
+        chunks: mpsc::Sender<Result<Chunk, GenerateError>>,
+        stops: Vec<String>,
+        max_tokens: usize,
+    ) -> Self {
+        let asked_at = Instant::now();
+        Self {
+            chunks,
+            stops: StopStrings::new(stops),
+            max_tokens,
+            finish: None,
+            cost: None,
+            texts: 0,
+            asked_at,
+            first_at: None,
+            last_at: asked_at,
+        }
+    }
+
+    /// Passes `response` on until it ends or nobody reads any more; either way it is then dropped,
+    /// which closes the connection. Before the reader learns of the end, `ended` is told whether
+    /// the server did well.
+    pub(super) async fn run(mut self, response: Response, ended: impl FnOnce(bool) + Send) {
+        let chunks = self.chunks.clone();
+        let outcome = tokio::select! {
+            () = chunks.closed() => return,
+            outcome = self.read(response) => outcome,
+        };
+        let end = match outcome {
+            Ok(()) => Ok(self.end().await),
+            Err(reason) => Err(GenerateError::backend(reason)),
+        };
+        ended(end.is_ok());
+        // Nobody reads it any more: there is nobody to tell.
+        chunks.send(end).await.ok();
+    }
+
+    async fn read(&mut self, response: Response) -> Result<(), String> {
+        let kind = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let kind = kind.unwrap_or_default().to_owned();
+        if kind.starts_with("text/event-stream") {
+            self.read_events(response).await
+        } else if kind.starts_with("application/json") {
+            let body = read_body(response, WHOLE_ANSWER).await?;
+            self.take(wire::read(&body)?).await;
+            Ok(())
+        } else {
+            Err(format!(
+                "its server sent {kind:?} instead of a chat completion; check its base URL, which \
+                 ends in /v1"
+            ))
+        }
+    }
+
+    async fn read_events(&mut self, response: Response) -> Result<(), String> {
+        let mut events = response.bytes_stream().eventsource();
+        while let Some(event) = events.next().await {
+            let data = match event {
+                Ok(event) => event.data,
+                Err(_) if self.finish.is_some() => return Ok(()),
+                Err(error) => return Err(format!("its server broke off the reply ({error})")),
+            };
+            if data.trim() == wire::END {
+                return Ok(());
+            }
+            let part = wire::read(&data)?;
+            if self.take(part).await == Flow::Complete {
+                return Ok(());
+            }
+        }
+        match self.finish {
+            Some(_) => Ok(()),
+            None => Err("its server closed the connection in the middle of a reply".to_owned()),
+        }
+    }
+
+    async fn take(&mut self, part: Part) -> Flow {
+        self.cost = part.cost.or(self.cost);
+        self.finish = part.finish.or(self.finish);
+        if part.text.is_empty() {
+            return Flow::Goes;
+        }
+        if self.texts == self.max_tokens {
+            self.finish = Some(Finish::Length);
+            return Flow::Complete;
+        }
+        self.texts += 1;
+        self.last_at = Instant::now();
+        self.first_at.get_or_insert(self.last_at);
+        let released = self.stops.push(&part.text);
+        self.send(released.text).await;
+        if released.stopped {
+            self.finish = Some(Finish::Stop);
+            return Flow::Complete;
+        }
+        Flow::Goes
+    }
+
+    async fn send(&self, text: String) {
+        if !text.is_empty() {
+            // A reader that has gone is noticed in `run`.
+            self.chunks.send(Ok(Chunk::Text(text))).await.ok();
+        }
+    }
+
+    async fn end(mut self) -> Chunk {
+        let withheld = self.stops.finish();
+        self.send(withheld).await;
+        let first_at = self.first_at.unwrap_or(self.last_at);
+        let cost = self.cost.unwrap_or_default();
+        let usage = Usage {
+            prompt_tokens: cost.prompt_tokens,
+            reused_tokens: cost.prompt_tokens_details.unwrap_or_default().cached_tokens,
+            output_tokens: self.cost.map_or(self.texts, |cost| cost.completion_tokens),
+            prefill: first_at - self.asked_at,
+            decode: self.last_at - first_at,
+            ..Usage::default()
+        };
+        Chunk::Done {
+            finish: self.finish.unwrap_or(Finish::Stop),
+            usage,
+        }
+    }
+}
+
+/// Whether more is wanted.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    Goes,
+    Complete,
+}
+
+/// At most `limit` bytes of a body, as text.
+pub(super) async fn read_body(mut response: Response, limit: usize) -> Result<String, String> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(more)) if body.len() + more.len() <= limit => body.extend_from_slice(&more),
+            Ok(Some(_)) => return Err("its server sent an answer that is far too long".to_owned()),
+            Ok(None) => return Ok(String::from_utf8_lossy(&body).into_owned()),
+            Err(error) => {
+                return Err(format!(
+                    "its server broke off the answer ({})",
+                    error.without_url()
+                ));
+            }
+        }
+    }
+}
