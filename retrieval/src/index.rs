@@ -1,0 +1,224 @@
+//! Encoder and store together: texts in, hits out. [`crate::KnowledgeIndex`] and
+//! [`crate::RecordIndex`] say what the texts are.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::embedding::Embedding;
+use crate::encoder::{Encoder, EncoderError};
+use crate::store::{
+    CollectionConfig, DensePrefetch, Filter, Point, Query, ScoredPoint, StoreError, TextPrefetch,
+    VectorStore,
+};
+
+/// Points embedded and written at a time.
+const BATCH: usize = 64;
+
+/// Name of the one dense vector.
+const MEANING: &str = "meaning";
+
+/// Names the points of this program: the same text id is the same point for ever.
+const NAMESPACE: Uuid = Uuid::from_u128(0x3c1d_52a6_9d0e_5b7f_8e63_f0a7_11c4_27d9);
+
+/// Why nothing was indexed or found.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// The encoder failed.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stored payload is not what this version writes.
+    #[error("an entry of the index cannot be read: {0}; rebuild it with `frontdesk index`")]
+    Payload(#[from] serde_json::Error),
+    /// A thread of ours ended early: the program is stopping.
+    #[error("the index is shutting down")]
+    Stopped(#[from] tokio::task::JoinError),
+}
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SearchRequest {
+    /// The customer's words.
+    pub text: String,
+    /// Their embedding, where the caller has it already.
+    pub embedding: Option<Embedding>,
+    /// BCP 47 tag: where there are entries in this language, only they are found.
+    pub language: Option<String>,
+    /// At most this many hits.
+    pub limit: usize,
+    /// Only among these entries.
+    pub filter: Filter,
+}
+
+/// How far a long piece of work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Entries that are done.
+    pub done: usize,
+    /// Entries in all.
+    pub total: usize,
+}
+
+/// Told about progress after every batch.
+pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// A point whose vectors are still a text.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub(crate) id: Uuid,
+    /// What it is found by, in meaning and in words.
+    pub(crate) text: String,
+    pub(crate) payload: Map<String, Value>,
+}
+
+/// A collection and the encoder it was made with.
+#[derive(Clone)]
+pub(crate) struct Index {
+    encoder: Encoder,
+    pub(crate) store: Arc<dyn VectorStore>,
+    pub(crate) collection: String,
+    config: CollectionConfig,
+}
+
+impl Index {
+    pub(crate) fn new(
+        encoder: Encoder,
+        store: Arc<dyn VectorStore>,
+        collection: &str,
+        keywords: &[&str],
+    ) -> Self {
+        let config = CollectionConfig {
+            dense: BTreeMap::from([(MEANING.to_owned(), encoder.dimension())]),
+            keywords: keywords.iter().map(|&name| name.to_owned()).collect(),
+        };
+        Self {
+            encoder,
+            store,
+            collection: collection.to_owned(),
+            config,
+        }
+    }
+
+    pub(crate) async fn open(&self) -> Result<(), IndexError> {
+        Ok(self
+            .store
+            .open_collection(&self.collection, &self.config)
+            .await?)
+    }
+
+    pub(crate) async fn upsert(
+        &self,
+        drafts: Vec<Draft>,
+        progress: OnProgress<'_>,
+    ) -> Result<(), IndexError> {
+        let total = drafts.len();
+        let mut drafts = drafts.into_iter();
+        for done in (0..total).step_by(BATCH) {
+            let points = self.embed(drafts.by_ref().take(BATCH).collect()).await?;
+            self.store.upsert(&self.collection, points).await?;
+            progress(Progress {
+                done: total.min(done + BATCH),
+                total,
+            });
+        }
+        Ok(())
+    }
+
+    /// Everything anew: searches see the old entries until all new ones are there.
+    pub(crate) async fn rebuild(
+        &self,
+        drafts: Vec<Draft>,
+        progress: OnProgress<'_>,
+    ) -> Result<(), IndexError> {
+        let mut rebuild = self
+            .store
+            .begin_rebuild(&self.collection, &self.config)
+            .await?;
+        let total = drafts.len();
+        let mut drafts = drafts.into_iter();
+        for done in (0..total).step_by(BATCH) {
+            let points = self.embed(drafts.by_ref().take(BATCH).collect()).await?;
+            rebuild.upsert(points).await?;
+            progress(Progress {
+                done: total.min(done + BATCH),
+                total,
+            });
+        }
+        Ok(rebuild.commit().await?)
+    }
+
+    async fn embed(&self, drafts: Vec<Draft>) -> Result<Vec<Point>, IndexError> {
+        let encoder = self.encoder.clone();
+        tokio::task::spawn_blocking(move || {
+            let texts: Vec<String> = drafts.iter().map(|draft| draft.text.clone()).collect();
+            let embeddings = encoder.embed_batch(&texts)?;
+            let points = drafts.into_iter().zip(embeddings);
+            Ok(points
+                .map(|(draft, embedding)| draft.with_meaning(embedding))
+                .collect())
+        })
+        .await?
+    }
+
+    /// Meaning and words count the same: measured, neither alone finds as much.
+    pub(crate) async fn search(
+        &self,
+        request: &SearchRequest,
+    ) -> Result<Vec<ScoredPoint>, IndexError> {
+        let embedding = match &request.embedding {
+            Some(embedding) => embedding.clone(),
+            None if request.text.trim().is_empty() => return Ok(Vec::new()),
+            None => self.embed_query(request.text.clone()).await?,
+        };
+        let query = Query {
+            dense: vec![DensePrefetch {
+                vector: MEANING.to_owned(),
+                embedding,
+                weight: 1.0,
+            }],
+            text: Some(TextPrefetch {
+                text: request.text.clone(),
+                weight: 1.0,
+            }),
+            filter: request.filter.clone(),
+            limit: request.limit,
+        };
+        if let Some(language) = &request.language {
+            let mut same_language = query.clone();
+            same_language.filter = same_language.filter.and("language", language.as_str());
+            let hits = self.store.query(&self.collection, same_language).await?;
+            if !hits.is_empty() {
+                return Ok(hits);
+            }
+        }
+        Ok(self.store.query(&self.collection, query).await?)
+    }
+
+    async fn embed_query(&self, text: String) -> Result<Embedding, IndexError> {
+        let encoder = self.encoder.clone();
+        Ok(tokio::task::spawn_blocking(move || encoder.embed(&text)).await??)
+    }
+}
+
+impl Draft {
+    fn with_meaning(self, embedding: Embedding) -> Point {
+        let dense = BTreeMap::from([(MEANING.to_owned(), embedding)]);
+        Point {
+            id: self.id,
+            dense,
+            text: self.text,
+            payload: self.payload,
+        }
+    }
+}
+
+/// The point of a text id, or of one part of it.
+pub(crate) fn point_id(id: &str, part: u32) -> Uuid {
+    // The id's length keeps "a", part 11 apart from "a1", part 1.
+    Uuid::new_v5(&NAMESPACE, format!("{} {id} {part}", id.len()).as_bytes())
+}

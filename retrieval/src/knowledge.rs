@@ -1,0 +1,164 @@
+//! What the company knows: passages of its documents, found by meaning and by words.
+
+use std::sync::Arc;
+
+use crate::chunk::{Document, Passage, chunk};
+use crate::encoder::Encoder;
+use crate::index::{Draft, Index, IndexError, OnProgress, SearchRequest, point_id};
+use crate::store::{Filter, Selection, VectorStore};
+
+const COLLECTION: &str = "knowledge";
+
+/// A passage that answers, perhaps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    /// The passage.
+    pub passage: Passage,
+    /// For ordering the hits of one search, and for nothing else.
+    pub score: f32,
+    /// How near the passage is in meaning, in `[-1, 1]`: comparable between searches.
+    pub cosine: f32,
+}
+
+/// The company's documents. Cheap to clone.
+#[derive(Clone)]
+pub struct KnowledgeIndex {
+    index: Index,
+}
+
+impl KnowledgeIndex {
+    /// Nothing is opened yet: see [`Self::open`] and [`Self::rebuild`].
+    #[must_use]
+    pub fn new(encoder: Encoder, store: Arc<dyn VectorStore>) -> Self {
+        Self {
+            index: Index::new(encoder, store, COLLECTION, &["document", "language"]),
+        }
+    }
+
+    /// Makes the index usable, empty where there was none.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::OtherConfig`] after a change of encoder: [`Self::rebuild`] helps.
+    pub async fn open(&self) -> Result<(), IndexError> {
+        self.index.open().await
+    }
+
+    /// Makes these documents, and no others, the company's knowledge. Searches see the old ones
+    /// until all is done. Needs no [`Self::open`].
+    ///
+    /// # Errors
+    /// Whatever fails, the old documents stay in use.
+    pub async fn rebuild(
+        &self,
+        documents: &[Document],
+        progress: OnProgress<'_>,
+    ) -> Result<(), IndexError> {
+        let passages = documents.iter().flat_map(chunk).collect();
+        self.rebuild_passages(passages, progress).await
+    }
+
+    /// [`Self::rebuild`] from passages that were cut another way.
+    ///
+    /// # Errors
+    /// Whatever fails, the old documents stay in use.
+    pub async fn rebuild_passages(
+        &self,
+        passages: Vec<Passage>,
+        progress: OnProgress<'_>,
+    ) -> Result<(), IndexError> {
+        let drafts = passages.into_iter().map(draft).collect::<Result<_, _>>()?;
+        self.index.rebuild(drafts, progress).await
+    }
+
+    /// Adds documents, replacing those of the same id.
+    ///
+    /// # Errors
+    /// Documents before the one that fails are indexed.
+    pub async fn index(
+        &self,
+        documents: &[Document],
+        progress: OnProgress<'_>,
+    ) -> Result<(), IndexError> {
+        let mut passages = Vec::new();
+        let mut stale = Vec::new();
+        for document in documents {
+            let cut = chunk(document);
+            let before = self.count(of(&document.id)).await?;
+            stale.extend((cut.len()..before).map(|ordinal| passage_id(&document.id, ordinal)));
+            passages.extend(cut);
+        }
+        let drafts = passages.into_iter().map(draft).collect::<Result<_, _>>()?;
+        self.index.upsert(drafts, progress).await?;
+        if stale.is_empty() {
+            return Ok(());
+        }
+        Ok(self
+            .index
+            .store
+            .delete(COLLECTION, Selection::Ids(stale))
+            .await?)
+    }
+
+    /// Forgets a document. One that is unknown is no error.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remove_document(&self, id: &str) -> Result<(), IndexError> {
+        Ok(self
+            .index
+            .store
+            .delete(COLLECTION, Selection::Matching(of(id)))
+            .await?)
+    }
+
+    /// How many passages match.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count(&self, filter: Filter) -> Result<usize, IndexError> {
+        Ok(self.index.store.count(COLLECTION, filter).await?)
+    }
+
+    /// The best passages, best first.
+    ///
+    /// # Errors
+    /// When encoder or store fail.
+    pub async fn search(&self, request: &SearchRequest) -> Result<Vec<Hit>, IndexError> {
+        let points = self.index.search(request).await?;
+        let to_hit = |point: crate::store::ScoredPoint| {
+            Ok(Hit {
+                passage: serde_json::from_value(point.payload.into())?,
+                score: point.score,
+                cosine: point.dense_score.unwrap_or_default(),
+            })
+        };
+        points.into_iter().map(to_hit).collect()
+    }
+
+    /// Tidies up after many changes; for a quiet hour.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn optimize(&self) -> Result<(), IndexError> {
+        Ok(self.index.store.optimize(COLLECTION).await?)
+    }
+}
+
+fn of(document: &str) -> Filter {
+    Filter::field("document", document)
+}
+
+fn passage_id(document: &str, ordinal: usize) -> uuid::Uuid {
+    point_id(document, u32::try_from(ordinal).unwrap_or(u32::MAX))
+}
+
+/// Found by its text with title and headings. A vector of those alone, measured, makes it worse:
+/// all passages of a document share them, and crowd out the others.
+fn draft(passage: Passage) -> Result<Draft, IndexError> {
+    let (id, text) = (
+        point_id(&passage.document, passage.ordinal),
+        passage.in_context(),
+    );
+    let payload = serde_json::from_value(serde_json::to_value(passage)?)?;
+    Ok(Draft { id, text, payload })
+}

@@ -1,0 +1,31 @@
+//! Finding things by meaning and by words.
+//!
+//! - [`Encoder`] turns a text into an [`Embedding`], the one vector that intent, sentiment and
+//!   search all use.
+//! - [`VectorStore`] keeps points in Qdrant, in this process ([`EdgeStore`]) or on a server
+//!   ([`ServerStore`]), and searches them by dense vectors and BM25 together.
+//! - [`chunk`] cuts documents into passages.
+//! - [`KnowledgeIndex`] and [`RecordIndex`] put these together: documents, and structured entries
+//!   such as products, go in as text and come out as hits.
+//!
+//! This crate knows nothing of customers, conversations or HTTP.
+
+mod chunk;
+mod embedding;
+mod encoder;
+mod index;
+mod knowledge;
+mod records;
+mod store;
+
+pub use chunk::{Document, Passage, PassageLength, chunk, chunk_to};
+pub use embedding::{Embedding, NoDirection};
+pub use encoder::{Encoder, EncoderError, EncoderFiles, MAX_TOKENS};
+pub use index::{IndexError, OnProgress, Progress, SearchRequest};
+pub use knowledge::{Hit, KnowledgeIndex};
+pub use records::{Entry, EntryHit, RecordIndex};
+pub use store::{
+    CollectionConfig, Condition, DensePrefetch, EdgeStore, FieldValue, Filter, Point, Query,
+    Rebuild, Record, ScoredPoint, Selection, ServerConfig, ServerStore, StoreError, TextPrefetch,
+    VectorStore,
+};
