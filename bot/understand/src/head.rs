@@ -1,0 +1,143 @@
+//! A head: multinomial logistic regression from a feature vector to calibrated probabilities.
+
+use serde::Serialize;
+
+/// A label with its probability.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scored {
+    /// The label.
+    pub label: String,
+    /// Calibrated probability, in `[0, 1]`.
+    pub probability: f32,
+}
+
+/// All labels of a head, most probable first; equal probabilities in the head's order.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Ranking(Vec<Scored>);
+
+impl Ranking {
+    /// Ranks `scored`.
+    pub fn new(mut scored: Vec<Scored>) -> Self {
+        scored.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        Self(scored)
+    }
+
+    /// The most probable label; the empty string when there are no labels.
+    pub fn top(&self) -> &str {
+        self.0.first().map_or("", |scored| scored.label.as_str())
+    }
+
+    /// Probability of the most probable label.
+    pub fn confidence(&self) -> f32 {
+        self.0.first().map_or(0.0, |scored| scored.probability)
+    }
+
+    /// Probability of `label`; 0 for an unknown one.
+    pub fn probability(&self, label: &str) -> f32 {
+        self.0
+            .iter()
+            .find(|scored| scored.label == label)
+            .map_or(0.0, |scored| scored.probability)
+    }
+
+    /// The ranking itself.
+    pub fn as_slice(&self) -> &[Scored] {
+        &self.0
+    }
+}
+
+/// Weights of one head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Head {
+    /// Labels, one a column.
+    pub(crate) labels: Vec<String>,
+    /// `labels.len()` rows of `width` weights.
+    pub(crate) weights: Vec<f32>,
+    /// One a label.
+    pub(crate) bias: Vec<f32>,
+    /// Length of a feature vector.
+    pub(crate) width: usize,
+    /// Logits are divided by it before the softmax (Guo et al., 2017).
+    pub(crate) temperature: f32,
+}
+
+impl Head {
+    /// The labels it tells apart.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// Ranks the labels for `features`; values beyond the head's width are ignored.
+    pub fn rank(&self, features: &[f32]) -> Ranking {
+        let probabilities = softmax(&self.logits(features), self.temperature);
+        let scored = self.labels.iter().zip(probabilities);
+        Ranking::new(
+            scored
+                .map(|(label, probability)| Scored {
+                    label: label.clone(),
+                    probability,
+                })
+                .collect(),
+        )
+    }
+
+    pub(crate) fn logits(&self, features: &[f32]) -> Vec<f32> {
+        self.weights
+            .chunks_exact(self.width)
+            .zip(&self.bias)
+            .map(|(row, bias)| dot(row, features) + bias)
+            .collect()
+    }
+}
+
+/// Inner product over the common length.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// Softmax of `logits / temperature`; shifted by the maximum, so it cannot overflow.
+pub(crate) fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exponentials: Vec<f32> = logits
+        .iter()
+        .map(|logit| ((logit - highest) / temperature).exp())
+        .collect();
+    let sum: f32 = exponentials.iter().sum();
+    exponentials.iter().map(|value| value / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_label_with_the_highest_logit_comes_first() {
+        let head = Head {
+            labels: vec!["a".into(), "b".into()],
+            weights: vec![1.0, 0.0, 0.0, 2.0],
+            bias: vec![0.0, 0.5],
+            width: 2,
+            temperature: 1.0,
+        };
+        assert_eq!(head.rank(&[1.0, 0.0]).top(), "a");
+        assert_eq!(head.rank(&[1.0, 1.0]).top(), "b");
+    }
+
+    proptest! {
+        #[test]
+        fn softmax_is_a_distribution(logits in prop::collection::vec(-1e4_f32..1e4, 1..40), t in 0.05_f32..10.0) {
+            let probabilities = softmax(&logits, t);
+            prop_assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
+            prop_assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-3);
+        }
+
+        #[test]
+        fn a_higher_temperature_never_sharpens(logits in prop::collection::vec(-20.0_f32..20.0, 2..10)) {
+            let peak = |t| softmax(&logits, t).into_iter().fold(0.0, f32::max);
+            prop_assert!(peak(2.0) <= peak(1.0) + 1e-6);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Which language a message is written in.
+
+use std::fmt;
+
+use lingua::{IsoCode639_1, LanguageDetector, LanguageDetectorBuilder};
+
+/// A language, as its two-letter BCP 47 tag.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Language(String);
+
+impl Language {
+    /// English.
+    pub fn english() -> Self {
+        Self("en".into())
+    }
+
+    /// The primary subtag of a BCP 47 tag (`en-GB` gives `en`); English when there is none.
+    pub fn from_tag(tag: &str) -> Self {
+        let primary = tag
+            .split(['-', '_'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        if (2..=3).contains(&primary.len()) && primary.bytes().all(|b| b.is_ascii_lowercase()) {
+            Self(primary)
+        } else {
+            Self::english()
+        }
+    }
+
+    /// The tag.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether messages in it are written in Latin letters, which the default encoder reads.
+    pub fn is_latin(&self) -> bool {
+        !matches!(
+            self.as_str(),
+            "zh" | "ja" | "ko" | "ru" | "ar" | "he" | "el" | "th" | "hi"
+        )
+    }
+}
+
+impl fmt::Display for Language {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Tells languages apart, also in a few words.
+pub struct Languages {
+    detector: LanguageDetector,
+}
+
+impl fmt::Debug for Languages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Languages")
+    }
+}
+
+impl Default for Languages {
+    fn default() -> Self {
+        Self {
+            detector: LanguageDetectorBuilder::from_all_languages().build(),
+        }
+    }
+}
+
+impl Languages {
+    /// The language of `text`. What is too short or too unclear to tell is in `usual`, the language
+    /// of the conversation so far.
+    pub fn detect(&self, text: &str, usual: &Language) -> Language {
+        let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+        let by_script = script(text);
+        if let Some(language) = by_script {
+            return language;
+        }
+        if letters < 4 {
+            return usual.clone();
+        }
+        let confidences = self.detector.compute_language_confidence_values(text);
+        let usual_confidence = confidences
+            .iter()
+            .find(|(language, _)| tag(language.iso_code_639_1()) == usual.as_str())
+            .map_or(0.0, |(_, confidence)| *confidence);
+        match confidences.first() {
+            // One word is weak evidence against the language used so far ("Hunter", "Tablet").
+            Some((language, confidence))
+                if *confidence >= needed(text) && *confidence > 2.0 * usual_confidence =>
+            {
+                Language(tag(language.iso_code_639_1()))
+            }
+            _ => usual.clone(),
+        }
+    }
+}
+
+/// How sure the detector must be to leave the usual language.
+fn needed(text: &str) -> f64 {
+    match text.split_whitespace().count() {
+        0..=2 => 0.9,
+        3..=5 => 0.6,
+        _ => 0.4,
+    }
+}
+
+fn tag(code: IsoCode639_1) -> String {
+    code.to_string().to_lowercase()
+}
+
+/// The language of a text whose script settles it.
+fn script(text: &str) -> Option<Language> {
+    let count = |range: fn(char) -> bool| text.chars().filter(|c| range(*c)).count();
+    let kana = count(|c| matches!(c, '\u{3040}'..='\u{30ff}'));
+    let han = count(|c| matches!(c, '\u{3400}'..='\u{9fff}'));
+    let hangul = count(|c| matches!(c, '\u{ac00}'..='\u{d7af}'));
+    let latin_words = text
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .filter(|word| word.len() > 1)
+        .count();
+    if kana > 0 {
+        Some(Language("ja".into()))
+    } else if hangul > 0 {
+        Some(Language("ko".into()))
+    } else if han > 0 && han >= latin_words {
+        Some(Language("zh".into()))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_sentences_are_told_apart() {
+        let languages = Languages::default();
+        let en = Language::english();
+        for (text, expected) in [
+            (
+                "Where is my order? It should have been here on Monday.",
+                "en",
+            ),
+            (
+                "do u guys charge for paper statments on the evergreen acount",
+                "en",
+            ),
+            ("Hola, ¿en qué estado está mi pedido de la manguera?", "es"),
+            ("Wo bleibt mein Paket? Ich warte seit einer Woche.", "de"),
+            ("急死我了，everyone pay转错钱了！！多久之内可以取消？", "zh"),
+            ("注文した商品はいつ届きますか", "ja"),
+        ] {
+            assert_eq!(languages.detect(text, &en).as_str(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_short_keeps_the_language_of_the_conversation() {
+        let languages = Languages::default();
+        for text in ["ok", "👍👍", "", "12345", "#W2611340"] {
+            assert_eq!(
+                languages.detect(text, &Language::from_tag("es")).as_str(),
+                "es",
+                "{text}"
+            );
+        }
+        assert_eq!(
+            languages
+                .detect("and an Admin?", &Language::english())
+                .as_str(),
+            "en"
+        );
+    }
+
+    #[test]
+    fn a_tag_is_cut_to_its_language() {
+        assert_eq!(Language::from_tag("zh-Hans-CN").as_str(), "zh");
+        assert_eq!(Language::from_tag("").as_str(), "en");
+        assert_eq!(Language::from_tag("<script>").as_str(), "en");
+    }
+}
