@@ -1,0 +1,3 @@
+//! How customers reach Frontdesk: one module a platform.
+
+pub mod web;
