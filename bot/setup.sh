@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Sees to it that what Frontdesk is built with is installed. Run again it finds nothing to do.
+#
+#   bot/setup.sh            what building and running needs
+#   bot/setup.sh --tests    what the tests need as well
+#
+# On Debian and Ubuntu missing packages are installed with apt-get, as root or through a sudo that
+# asks for no password. Elsewhere, or without such rights, it says what to run and ends with 1.
+set -euo pipefail
+
+readonly NODE_AT_LEAST=20
+readonly NODE_FETCHED=22
+readonly RUST_AT_LEAST=95 # of 1.x; rust-toolchain.toml names the exact one
+readonly NODE_DIR="${XDG_CACHE_HOME:-$HOME/.cache}/frontdesk/node"
+
+missing=()
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+stop() {
+    say "$@"
+    exit 1
+}
+
+# need PACKAGE TEST [ARGUMENT...]: notes the package as missing if the test fails.
+need() {
+    local package=$1
+    shift
+    "$@" || missing+=("$package")
+}
+
+has_libclang() {
+    [ -n "${LIBCLANG_PATH:-}" ] || compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
+        compgen -G '/usr/lib*/libclang.so*' >/dev/null ||
+        compgen -G '/usr/lib/*/libclang*.so*' >/dev/null
+}
+
+has_pip() { has pip3 || has pip || python3 -m pip --version >/dev/null 2>&1; }
+
+has_chromium() { has chromium || has chromium-browser || has google-chrome; }
+
+has_postgres() { has postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
+
+look_for_packages() {
+    need git has git
+    need cmake has cmake
+    need g++ has c++
+    need clang has clang
+    need libclang-dev has_libclang
+    need python3 has python3
+    need python3-pip has_pip
+    need nodejs has node
+    need npm has npm
+    if [ "${1:-}" = --tests ]; then
+        need chromium has_chromium
+        need postgresql has_postgres
+    fi
+}
+
+install_packages() {
+    local command=(apt-get install --yes --no-install-recommends "${missing[@]}")
+    local by_hand="apt-get update && ${command[*]}"
+    has apt-get || stop "please install ${missing[*]} (Debian's names) and run this again."
+    local as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        has sudo && sudo -n true 2>/dev/null ||
+            stop "some packages are missing; as root run: $by_hand"
+        as_root=(sudo -n)
+    fi
+    say "installing ${missing[*]} with apt-get"
+    "${as_root[@]}" apt-get update --quiet=2 || stop "the package lists could not be refreshed; run: $by_hand"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${command[@]}" --quiet=2 >/dev/null ||
+        stop "apt-get could not install them; as root run: $by_hand"
+}
+
+# Distributions ship older ones than the widget's tools ask for: then a newer one of our own.
+look_for_node() {
+    local version
+    PATH="$NODE_DIR/node_modules/.bin:$PATH"
+    version=$(node --version 2>/dev/null || echo v0)
+    version=${version#v}
+    [ "${version%%.*}" -lt "$NODE_AT_LEAST" ] || return 0
+    say "Node.js $version is too old, fetching version $NODE_FETCHED into $NODE_DIR"
+    npm install --silent --no-audit --no-fund --prefix "$NODE_DIR" "node@$NODE_FETCHED" ||
+        stop "Node.js $NODE_AT_LEAST or newer is needed; please install it and run this again."
+}
+
+look_for_rust() {
+    local how="install Rust with: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+    has cargo || stop "Rust is missing; $how"
+    # With rustup this also installs the version that rust-toolchain.toml names.
+    local version
+    version=$(cargo --version | cut -d' ' -f2) || stop "cargo does not run; $how"
+    local minor=${version#*.}
+    [ "${minor%%.*}" -ge "$RUST_AT_LEAST" ] ||
+        stop "Rust $version is too old, 1.$RUST_AT_LEAST is needed; $how"
+}
+
+case "${1:-}" in
+    '' | --tests) ;;
+    *) stop "the only option is --tests" ;;
+esac
+cd "$(dirname "$0")/.."
+PATH="$HOME/.cargo/bin:$PATH"
+look_for_packages "${1:-}"
+if [ ${#missing[@]} -gt 0 ]; then
+    install_packages
+fi
+look_for_node
+look_for_rust

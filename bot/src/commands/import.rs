@@ -1,0 +1,67 @@
+//! `frontdesk import`.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use crm::Store;
+use crm::import::{self, Kind, Mapping};
+
+use crate::config::Config;
+
+/// Rejected rows shown in full.
+const MOST_SHOWN: usize = 50;
+
+/// What the file holds.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum What {
+    /// Customers
+    Customers,
+    /// Products with their variants
+    Products,
+    /// Orders with their items
+    Orders,
+    /// Knowledge: CSV, JSONL {id, title, content}, or a folder of Markdown files
+    Knowledge,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// What to import
+    what: What,
+    /// The file, or a folder of Markdown files
+    path: PathBuf,
+    /// A column that is called otherwise in the file (`--map id=customer_no`); may be repeated
+    #[arg(long, value_name = "FIELD=COLUMN")]
+    map: Vec<String>,
+}
+
+/// Imports, and reports every row that was left out.
+pub(crate) async fn run(config: &Config, args: &ImportArgs) -> anyhow::Result<()> {
+    let kind = match args.what {
+        What::Customers => Kind::Customers,
+        What::Products => Kind::Products,
+        What::Orders => Kind::Orders,
+        What::Knowledge => Kind::Knowledge,
+    };
+    let mapping = Mapping::parse(&args.map)?;
+    let store = Store::open(&config.data.crm_file()).await?;
+    let report = import::import(&store, kind, &args.path, &mapping).await?;
+    store.close().await;
+    println!(
+        "{} {} imported, {} rows left out",
+        report.accepted,
+        kind.as_str(),
+        report.rejected.len()
+    );
+    for rejection in report.rejected.iter().take(MOST_SHOWN) {
+        eprintln!("  {rejection}");
+    }
+    if report.rejected.len() > MOST_SHOWN {
+        eprintln!("  and {} more", report.rejected.len() - MOST_SHOWN);
+    }
+    if report.accepted == 0 && !report.rejected.is_empty() {
+        bail!("nothing could be imported from {}", args.path.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! The desk: answers that are looked up, not written.
+//!
+//! Orders, profile and catalogue are structured, and a language model that reads them out of a
+//! table gets them wrong. The desk finds which record a message is about ([`reference`]), what is
+//! asked of it ([`aspect`]), and puts the answer into words with the templates of `prompts/`. It
+//! reads English; other languages reach it through the pivot translation.
+//!
+//! It sees only the records it is given: the session's own customer and the public catalogue.
+
+mod aspect;
+mod catalogue;
+mod lexicon;
+mod orders;
+mod products;
+mod profile;
+mod reference;
+mod view;
+
+use crm::{Customer, Order, OrderId, ProductId};
+use serde::{Deserialize, Serialize};
+
+use aspect::Aspects;
+pub(crate) use catalogue::Catalogue;
+pub use view::Currency;
+
+use crate::facts::Fact;
+use crate::prompts::{PromptError, Prompts};
+
+/// What the desk remembers between turns: what "it" and "the other one" point to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Focus {
+    /// Orders last talked about.
+    pub orders: Vec<OrderId>,
+    /// Product last talked about.
+    pub product: Option<ProductId>,
+    /// Options last asked for (`over-ear`), as stored in the catalogue.
+    pub options: Vec<String>,
+    /// SKU last named with a price.
+    pub sku: Option<String>,
+}
+
+/// Whose records the desk may read, and what a message says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Enquiry<'a> {
+    /// The message, in English.
+    pub text: &'a str,
+    /// Label of its intent.
+    pub intent: &'a str,
+    /// The session's customer; `None` for a visitor.
+    pub customer: Option<&'a Customer>,
+    /// That customer's orders, newest first.
+    pub orders: &'a [Order],
+    /// What the conversation was about.
+    pub focus: &'a Focus,
+}
+
+/// How far the desk's words answer the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Completeness {
+    /// Nothing is left to say.
+    Whole,
+    /// The facts belong into the answer; a policy or an explanation is still missing.
+    Partial,
+    /// Background only: facts for the model, not for the customer's eyes yet.
+    Background,
+}
+
+/// What the desk found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Finding {
+    /// How far it goes.
+    pub completeness: Completeness,
+    /// The words, each with its source.
+    pub facts: Vec<Fact>,
+    /// What the conversation is about from now on.
+    pub focus: Focus,
+}
+
+/// Why the desk says no instead of looking something up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declined {
+    /// An order number that is not this customer's. Whether it exists is not told.
+    NotYourOrder,
+    /// Orders are asked about, and nobody is signed in.
+    SignInFirst,
+}
+
+/// What comes of an enquiry at the desk.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum DeskAnswer {
+    /// Not a matter for the desk.
+    Nothing,
+    /// Found.
+    Found(Finding),
+    /// Not told.
+    Declined(Declined),
+}
+
+/// The desk.
+#[derive(Debug)]
+pub(crate) struct Desk<'a> {
+    /// The shop's products.
+    pub catalogue: &'a Catalogue,
+    /// How amounts are written.
+    pub currency: &'a Currency,
+    /// The words.
+    pub prompts: &'a Prompts,
+    /// Language of the words.
+    pub language: &'a str,
+}
+
+impl Desk<'_> {
+    /// Looks up what `enquiry` asks for.
+    ///
+    /// # Errors
+    /// [`PromptError`] when a template fails.
+    pub(crate) fn look_up(&self, enquiry: &Enquiry<'_>) -> Result<DeskAnswer, PromptError> {
+        let words = lexicon::Words::new(enquiry.text);
+        let aspects = Aspects::of(&words);
+        let named = reference::find(&words, enquiry, self.catalogue);
+        if named.foreign_order {
+            return Ok(DeskAnswer::Declined(Declined::NotYourOrder));
+        }
+        if enquiry.customer.is_none() && is_about_own_orders(&named, &aspects, enquiry) {
+            return Ok(DeskAnswer::Declined(Declined::SignInFirst));
+        }
+        if let Some(finding) = self.profile(enquiry, &aspects)? {
+            return Ok(DeskAnswer::Found(finding));
+        }
+        if let Some(finding) = self.orders(enquiry, &words, &aspects, &named)? {
+            return Ok(DeskAnswer::Found(finding));
+        }
+        if let Some(finding) = self.products(enquiry, &words, &aspects, &named)? {
+            return Ok(DeskAnswer::Found(finding));
+        }
+        Ok(DeskAnswer::Nothing)
+    }
+}
+
+/// Whether somebody who is not signed in asks about an order of their own.
+fn is_about_own_orders(named: &reference::Named, aspects: &Aspects, enquiry: &Enquiry<'_>) -> bool {
+    let own_status = matches!(enquiry.intent, "track_order" | "track_refund");
+    named.order_number || (named.says_my_order && (own_status || aspects.any_of_order()))
+}

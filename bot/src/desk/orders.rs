@@ -1,0 +1,384 @@
+//! Questions about the customer's own orders.
+
+use crm::{Customer, Order};
+use serde::Serialize;
+
+use super::aspect::{Aspect, Aspects};
+use super::lexicon::Words;
+use super::reference::Named;
+use super::view::{self, OrderView};
+use super::{Completeness, Desk, Enquiry, Finding, Focus};
+use crate::facts::{Fact, FactKind};
+use crate::prompts::PromptError;
+
+/// Orders told in full at most; more are only counted and listed.
+const MOST_ORDERS: usize = 4;
+
+/// Words of "what if": the answer is a rule, not a record.
+const HYPOTHETICAL: &[&str] = &[
+    "if i",
+    "suppose",
+    "could i",
+    "can i",
+    "may i",
+    "would",
+    "how long",
+    "what happens",
+    "am i allowed",
+    "is it possible",
+    "can you",
+    "could you",
+    "i'd like to",
+    "i want to",
+    "want to",
+];
+
+/// Intents that ask for something to be done, or for a rule.
+const NOT_LOOKUPS: &[&str] = &[
+    "cancel_order",
+    "change_order",
+    "change_shipping_address",
+    "get_refund",
+    "check_refund_policy",
+    "check_cancellation_fee",
+    "complaint",
+    "payment_issue",
+    "place_order",
+    "set_up_shipping_address",
+];
+
+/// What the template is asked to say, as it reads it.
+#[derive(Debug, Default, Serialize)]
+struct Asked {
+    status: bool,
+    tracking: bool,
+    arrival: bool,
+    address: bool,
+    total: bool,
+    price: bool,
+    contents: bool,
+    payment: bool,
+    refund: bool,
+    dearest: bool,
+    cheapest: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct OrderContext {
+    order: OrderView,
+    asked: Asked,
+    /// Items that the question names; the whole order's when it names none.
+    items: Vec<view::ItemView>,
+}
+
+#[derive(Debug, Serialize)]
+struct OrdersContext {
+    status: Option<String>,
+    orders: Vec<OrderView>,
+}
+
+impl Desk<'_> {
+    /// Answers from the customer's orders, or `None` when the message is not about them.
+    pub(super) fn orders(
+        &self,
+        enquiry: &Enquiry<'_>,
+        words: &Words,
+        aspects: &Aspects,
+        named: &Named,
+    ) -> Result<Option<Finding>, PromptError> {
+        let Some(customer) = enquiry.customer else {
+            return Ok(None);
+        };
+        if wants_to_buy(words, aspects) && named.orders.is_empty() {
+            return Ok(None);
+        }
+        let chosen = choose(enquiry, aspects, named);
+        if chosen.is_empty() {
+            return Ok(None);
+        }
+        let listed = aspects.has(Aspect::Count)
+            || (chosen.len() > 1
+                && named.items.is_empty()
+                && named.orders.is_empty()
+                && !asks_each(aspects));
+        let facts = if listed {
+            vec![self.list(&chosen, customer, named)?]
+        } else {
+            self.tell(&chosen, customer, enquiry, aspects, named)?
+        };
+        let focus = Focus {
+            orders: chosen.iter().map(|order| order.id.clone()).collect(),
+            product: single_product(&chosen, named),
+            ..Focus::default()
+        };
+        let completeness = completeness(enquiry, words, aspects, listed);
+        Ok(Some(Finding {
+            completeness,
+            facts,
+            focus,
+        }))
+    }
+
+    fn list(
+        &self,
+        orders: &[&Order],
+        customer: &Customer,
+        named: &Named,
+    ) -> Result<Fact, PromptError> {
+        let context = OrdersContext {
+            status: named
+                .statuses
+                .first()
+                .map(|status| status.as_str().to_owned()),
+            orders: orders
+                .iter()
+                .map(|order| view::order(order, customer, self.currency))
+                .collect(),
+        };
+        let text = self.prompts.render(self.language, "orders", &context)?;
+        Ok(Fact::of_record(
+            FactKind::Order,
+            "orders",
+            "Your orders",
+            text,
+        ))
+    }
+
+    fn tell(
+        &self,
+        orders: &[&Order],
+        customer: &Customer,
+        enquiry: &Enquiry<'_>,
+        aspects: &Aspects,
+        named: &Named,
+    ) -> Result<Vec<Fact>, PromptError> {
+        orders
+            .iter()
+            .take(MOST_ORDERS)
+            .map(|order| {
+                let context = OrderContext {
+                    order: view::order(order, customer, self.currency),
+                    asked: asked(enquiry, aspects, named),
+                    items: self.items(order, aspects, named),
+                };
+                let text = self.prompts.render(self.language, "order", &context)?;
+                Ok(Fact::of_record(
+                    FactKind::Order,
+                    order.id.as_str(),
+                    order.id.as_str(),
+                    text,
+                ))
+            })
+            .collect()
+    }
+
+    /// The items that the question is about.
+    fn items(&self, order: &Order, aspects: &Aspects, named: &Named) -> Vec<view::ItemView> {
+        let all = order
+            .items
+            .iter()
+            .map(|item| view::item(item, self.currency));
+        let positions: Vec<usize> = named
+            .items
+            .iter()
+            .filter(|(id, _)| *id == order.id)
+            .map(|(_, at)| *at)
+            .collect();
+        let mut items: Vec<_> = if positions.is_empty() {
+            all.collect()
+        } else {
+            all.enumerate()
+                .filter(|(at, _)| positions.contains(at))
+                .map(|(_, item)| item)
+                .collect()
+        };
+        if aspects.has(Aspect::Dearest) || aspects.has(Aspect::Cheapest) {
+            items.sort_by_key(|item| item.amount);
+            if aspects.has(Aspect::Dearest) {
+                items.reverse();
+            }
+            items.truncate(1);
+        }
+        items
+    }
+}
+
+/// Whether the message is about what the shop sells rather than what was bought.
+pub(super) fn wants_to_buy(words: &Words, aspects: &Aspects) -> bool {
+    const BUYING: &[&str] = &[
+        "do you sell",
+        "looking for",
+        "instead",
+        "another",
+        "rather have",
+        "in stock",
+        "buy",
+        "cheaper",
+        "do you have a",
+        "have you got",
+        "you have right now",
+    ];
+    let has_product_question = aspects.has(Aspect::Stock) || words.has_any(BUYING);
+    has_product_question
+        && !words.has_any(&["do you have a tracking", "do you have an eta", "did i buy"])
+}
+
+/// The orders that the message is about: by number, by what is in them, by status, by what was
+/// talked about, else all of them when "my order" is said.
+fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'o Order> {
+    let has_status = |order: &&Order| {
+        named.statuses.is_empty() || named.statuses.iter().any(|status| *status == order.status)
+    };
+    let by_id = |id: &crm::OrderId| enquiry.orders.iter().find(|order| order.id == *id);
+    if !named.orders.is_empty() {
+        return named.orders.iter().filter_map(by_id).collect();
+    }
+    let mut holding: Vec<&Order> = Vec::new();
+    for (id, _) in &named.items {
+        if let Some(order) = by_id(id)
+            && !holding.iter().any(|known| known.id == order.id)
+        {
+            holding.push(order);
+        }
+    }
+    if aspects.has(Aspect::Count) {
+        return enquiry.orders.iter().filter(has_status).collect();
+    }
+    let asks = aspects.any_of_order() || named.says_my_order || is_own_intent(enquiry.intent);
+    if !holding.is_empty() && asks {
+        let in_focus: Vec<&Order> = holding
+            .iter()
+            .copied()
+            .filter(|order| enquiry.focus.orders.contains(&order.id))
+            .collect();
+        if in_focus.len() == 1 && named.points_back && named.statuses.is_empty() {
+            return in_focus;
+        }
+        let matching: Vec<&Order> = holding.iter().copied().filter(has_status).collect();
+        return if matching.is_empty() {
+            holding
+        } else {
+            matching
+        };
+    }
+    if !named.statuses.is_empty() && asks && !is_status_question(aspects, named) {
+        let matching: Vec<&Order> = enquiry.orders.iter().filter(has_status).collect();
+        if !matching.is_empty() {
+            return matching;
+        }
+    }
+    let focused: Vec<&Order> = enquiry.focus.orders.iter().filter_map(by_id).collect();
+    if !focused.is_empty() && asks && (named.points_back || named.says_my_order) {
+        return focused;
+    }
+    if named.says_my_order && asks || is_own_intent(enquiry.intent) {
+        return enquiry.orders.iter().collect();
+    }
+    Vec::new()
+}
+
+/// "was it delivered?" asks for a status; "my delivered order" names one.
+fn is_status_question(aspects: &Aspects, named: &Named) -> bool {
+    aspects.has(Aspect::Status) && !named.says_my_order
+}
+
+fn is_own_intent(intent: &str) -> bool {
+    matches!(
+        intent,
+        "track_order" | "track_refund" | "check_invoice" | "get_invoice"
+    )
+}
+
+/// Aspects worth telling of every order when several are meant.
+fn asks_each(aspects: &Aspects) -> bool {
+    [
+        Aspect::Refund,
+        Aspect::Tracking,
+        Aspect::Payment,
+        Aspect::Total,
+        Aspect::Address,
+    ]
+    .iter()
+    .any(|aspect| aspects.has(*aspect))
+}
+
+fn asked(enquiry: &Enquiry<'_>, aspects: &Aspects, named: &Named) -> Asked {
+    let mut asked = Asked {
+        status: aspects.has(Aspect::Status),
+        tracking: aspects.has(Aspect::Tracking) || aspects.has(Aspect::Status),
+        arrival: aspects.has(Aspect::Arrival),
+        address: aspects.has(Aspect::Address),
+        total: aspects.has(Aspect::Total)
+            && (named.items.is_empty() || !aspects.has(Aspect::Price)),
+        price: aspects.has(Aspect::Price) && !aspects.has(Aspect::Total),
+        contents: aspects.has(Aspect::Contents) || aspects.has(Aspect::Options),
+        payment: aspects.has(Aspect::Payment),
+        refund: aspects.has(Aspect::Refund),
+        dearest: aspects.has(Aspect::Dearest),
+        cheapest: aspects.has(Aspect::Cheapest),
+    };
+    match enquiry.intent {
+        "track_refund" => asked.refund = true,
+        "check_invoice" | "get_invoice" => asked.total = true,
+        "delivery_period" => asked.arrival = true,
+        "track_order" if !asked.address => {
+            asked.status = true;
+            asked.tracking = true;
+        }
+        _ => {}
+    }
+    if asked.dearest || asked.cheapest {
+        asked.price = true;
+    }
+    let nothing = !(asked.tracking
+        || asked.arrival
+        || asked.address
+        || asked.total
+        || asked.price
+        || asked.contents
+        || asked.payment
+        || asked.refund);
+    if nothing {
+        asked.status = true;
+        asked.contents = !named.items.is_empty() || named.order_number;
+    }
+    asked
+}
+
+fn completeness(
+    enquiry: &Enquiry<'_>,
+    words: &Words,
+    aspects: &Aspects,
+    listed: bool,
+) -> Completeness {
+    let is_rule = words.has_any(HYPOTHETICAL)
+        && !words.has_any(&[
+            "can you tell",
+            "could you tell",
+            "could you confirm",
+            "can you confirm",
+        ]);
+    if NOT_LOOKUPS.contains(&enquiry.intent) {
+        Completeness::Partial
+    } else if is_rule {
+        Completeness::Background
+    } else if listed || aspects.any_of_order() || is_own_intent(enquiry.intent) {
+        Completeness::Whole
+    } else {
+        Completeness::Partial
+    }
+}
+
+/// The one product that the named items are, for "have you got it in green?".
+fn single_product(orders: &[&Order], named: &Named) -> Option<crm::ProductId> {
+    let mut products = named.items.iter().filter_map(|(id, at)| {
+        orders
+            .iter()
+            .find(|order| order.id == *id)?
+            .items
+            .get(*at)
+            .map(|item| &item.product)
+    });
+    let first = products.next()?;
+    products.all(|other| other == first).then(|| first.clone())
+}

@@ -1,0 +1,65 @@
+//! What a reply may rest on.
+
+use serde::Serialize;
+
+use crate::protocol::Source;
+
+/// Where a fact comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum FactKind {
+    /// A passage of the knowledge base.
+    Knowledge,
+    /// One of this customer's orders.
+    Order,
+    /// A product of the catalogue.
+    Product,
+    /// This customer's profile.
+    Profile,
+}
+
+/// A statement with its source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Fact {
+    /// Where it comes from.
+    pub kind: FactKind,
+    /// Id of the document, order, product or customer.
+    pub source: String,
+    /// What to show as its source.
+    pub title: String,
+    /// Where to link.
+    pub url: Option<String>,
+    /// The statement.
+    pub text: String,
+    /// Cosine to the message, of a passage.
+    pub cosine: Option<f32>,
+    /// From a document that customers are not shown.
+    pub internal: bool,
+}
+
+impl Fact {
+    /// A fact of the desk.
+    pub(crate) fn of_record(kind: FactKind, source: &str, title: &str, text: String) -> Self {
+        Self {
+            kind,
+            source: source.into(),
+            title: title.into(),
+            url: None,
+            text,
+            cosine: None,
+            internal: false,
+        }
+    }
+
+    /// What a client shows; `None` for records, which are the customer's own.
+    pub(crate) fn as_source(&self) -> Option<Source> {
+        match self.kind {
+            FactKind::Knowledge => Some(Source {
+                id: self.source.clone(),
+                title: self.title.clone(),
+                url: self.url.clone(),
+            }),
+            FactKind::Order | FactKind::Product | FactKind::Profile => None,
+        }
+    }
+}

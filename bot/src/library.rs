@@ -1,0 +1,230 @@
+//! The index over the CRM store: knowledge, products and customers in Qdrant, kept up to date from
+//! the store's change feed.
+//!
+//! The store is the truth. Each collection notes in the store the last change it has taken in, and
+//! goes on from there; whatever the index lost in a crash is taken in again.
+
+mod entries;
+mod sync;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crm::{CrmError, Product, Store};
+use retrieval::{
+    EdgeStore, Embedding, Encoder, EncoderError, Filter, IndexError, KnowledgeIndex, RecordIndex,
+    SearchRequest, ServerConfig, ServerStore, StoreError, VectorStore,
+};
+
+use crate::config::Config;
+
+pub(crate) use sync::{REBUILD_DONE, REBUILD_REQUESTED};
+
+/// Why the index cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LibraryError {
+    /// The index failed.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// Qdrant failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The encoder failed.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The CRM store failed.
+    #[error(transparent)]
+    Crm(#[from] CrmError),
+    /// The folder of the index cannot be made.
+    #[error("the folder {path} cannot be made; check `data.dir` and its permissions")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The program is stopping.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// A question to the knowledge.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    /// What to look for by meaning, in English.
+    pub text: String,
+    /// What to look for by words; the customer's own beside a translation.
+    pub words: String,
+    /// Embedding of `text`, where it is known already.
+    pub embedding: Option<Embedding>,
+    /// Language of the customer, where it is not English.
+    pub language: Option<String>,
+    /// Most passages to find.
+    pub limit: usize,
+}
+
+/// A passage that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Hit {
+    /// Id of its document.
+    pub document: String,
+    /// Title of the document with the passage's headings.
+    pub title: String,
+    /// The passage.
+    pub text: String,
+    /// Where to link.
+    pub url: Option<String>,
+    /// Cosine to the question.
+    pub cosine: f32,
+    /// Fused score: for the order only.
+    pub score: f32,
+}
+
+impl Hit {
+    /// Whether the document is an internal procedure, by its title: its plain facts may be told, it
+    /// is not shown.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.title.to_lowercase().starts_with("internal")
+    }
+}
+
+/// The index.
+pub(crate) struct Library {
+    crm: Store,
+    encoder: Encoder,
+    knowledge: KnowledgeIndex,
+    products: RecordIndex,
+    customers: RecordIndex,
+}
+
+impl Library {
+    /// Opens the index that `config` names: embedded, or on a Qdrant server.
+    ///
+    /// # Errors
+    /// [`LibraryError`]; a server that does not answer says so within seconds.
+    pub(crate) async fn open(
+        config: &Config,
+        crm: Store,
+        encoder: Encoder,
+    ) -> Result<Self, LibraryError> {
+        let vectors: Arc<dyn VectorStore> = match &config.retrieval.qdrant_url {
+            Some(url) => {
+                let api_key = config.retrieval.qdrant_api_key.as_ref();
+                Arc::new(
+                    ServerStore::connect(&ServerConfig {
+                        url: url.to_string(),
+                        api_key: api_key.map(|key| key.reveal().to_owned()),
+                    })
+                    .await?,
+                )
+            }
+            None => {
+                let path = config.data.index_dir();
+                std::fs::create_dir_all(&path).map_err(|source| LibraryError::Folder {
+                    path: path.clone(),
+                    source,
+                })?;
+                let open = tokio::task::spawn_blocking(move || EdgeStore::open(&path));
+                Arc::new(open.await.map_err(|_| LibraryError::ShuttingDown)??)
+            }
+        };
+        let library = Self {
+            crm,
+            knowledge: KnowledgeIndex::new(encoder.clone(), Arc::clone(&vectors)),
+            products: RecordIndex::new(
+                encoder.clone(),
+                Arc::clone(&vectors),
+                "products",
+                &["category"],
+            ),
+            customers: RecordIndex::new(encoder.clone(), vectors, "customers", &["language"]),
+            encoder,
+        };
+        library.open_collections().await?;
+        Ok(library)
+    }
+
+    /// The passages for a question, best first.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`].
+    pub(crate) async fn search_knowledge(
+        &self,
+        question: Question,
+    ) -> Result<Vec<Hit>, LibraryError> {
+        let embedding = match question.embedding {
+            Some(embedding) => embedding,
+            None => self.embed(question.text.clone()).await?,
+        };
+        let request = |text: String, language: Option<&str>| SearchRequest {
+            text,
+            embedding: Some(embedding.clone()),
+            language: None,
+            limit: question.limit,
+            filter: language.map_or_else(Filter::default, |tag| Filter::field("language", tag)),
+        };
+        let Some(language) = question.language.as_deref() else {
+            let request = request(question.words, Some("en"));
+            return self.hits(&request).await;
+        };
+        // The customer's own language first, where articles are written in it; then English.
+        let own = self.hits(&request(question.words, Some(language))).await?;
+        let english = self.hits(&request(question.text, Some("en"))).await?;
+        Ok(interleave(english, own, question.limit))
+    }
+
+    async fn hits(&self, request: &SearchRequest) -> Result<Vec<Hit>, LibraryError> {
+        let found = self.knowledge.search(request).await?;
+        let hit = |hit: retrieval::Hit| Hit {
+            document: hit.passage.document.clone(),
+            title: hit.passage.topic(),
+            text: hit.passage.text,
+            url: hit.passage.url,
+            cosine: hit.cosine,
+            score: hit.score,
+        };
+        Ok(found.into_iter().map(hit).collect())
+    }
+
+    async fn embed(&self, text: String) -> Result<Embedding, LibraryError> {
+        let encoder = self.encoder.clone();
+        let embedded = tokio::task::spawn_blocking(move || encoder.embed(&text)).await;
+        Ok(embedded.map_err(|_| LibraryError::ShuttingDown)??)
+    }
+
+    /// All products of the store, for the catalogue.
+    ///
+    /// # Errors
+    /// [`LibraryError::Crm`].
+    pub(crate) async fn all_products(&self) -> Result<Vec<Product>, LibraryError> {
+        const PAGE: u32 = 500;
+        let mut all: Vec<Product> = Vec::new();
+        loop {
+            let after = all.last().map(|product| product.id.as_str().to_owned());
+            let page = self.crm.list_products(after.as_deref(), PAGE).await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+}
+
+/// One of each in turn, without repetition.
+fn interleave(first: Vec<Hit>, second: Vec<Hit>, limit: usize) -> Vec<Hit> {
+    let mut merged: Vec<Hit> = Vec::new();
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    loop {
+        let (a, b) = (first.next(), second.next());
+        if a.is_none() && b.is_none() || merged.len() >= limit {
+            merged.truncate(limit);
+            return merged;
+        }
+        for hit in a.into_iter().chain(b) {
+            if !merged.iter().any(|known| known.text == hit.text) {
+                merged.push(hit);
+            }
+        }
+    }
+}

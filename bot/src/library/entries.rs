@@ -1,0 +1,64 @@
+//! Records as the index holds them: the text they are found by, and what a hit gives back.
+
+use crm::{Customer, Document, Product};
+use retrieval::Entry;
+use serde_json::json;
+
+/// A document as the chunker reads it.
+pub(super) fn document(document: Document) -> retrieval::Document {
+    retrieval::Document {
+        id: document.id.0,
+        title: document.title,
+        content: document.content,
+        url: document.url,
+        language: document.language.unwrap_or_else(|| "en".into()),
+    }
+}
+
+/// A product: its name, category, description and options.
+pub(super) fn product(product: &Product) -> Entry {
+    let options: Vec<&str> = product
+        .variants
+        .iter()
+        .flat_map(|variant| variant.options.values())
+        .map(String::as_str)
+        .collect();
+    let parts = [
+        Some(product.name.as_str()),
+        product.category.as_deref(),
+        product.description.as_deref(),
+    ];
+    let mut text = parts.into_iter().flatten().collect::<Vec<_>>().join(". ");
+    text.push_str(". ");
+    text.push_str(&options.join(", "));
+    let payload = json!({ "name": product.name, "category": product.category });
+    Entry {
+        id: product.id.0.clone(),
+        text,
+        payload: object(payload),
+    }
+}
+
+/// A customer's profile point: who they are to the company, no address and no payment data.
+pub(super) fn customer(customer: &Customer) -> Entry {
+    let attributes: Vec<String> = customer
+        .attributes
+        .iter()
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
+    let language = customer.language.as_deref().unwrap_or("en");
+    let text = format!("customer speaking {language}. {}", attributes.join(". "));
+    let payload = json!({ "language": language, "attributes": customer.attributes });
+    Entry {
+        id: customer.id.0.clone(),
+        text,
+        payload: object(payload),
+    }
+}
+
+fn object(value: serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
+    match value {
+        serde_json::Value::Object(map) => map,
+        other => serde_json::Map::from_iter([("value".to_owned(), other)]),
+    }
+}

@@ -1,0 +1,317 @@
+//! The prompt and reply templates of `prompts/`: minijinja, one folder a language.
+//!
+//! They are checked when they are loaded: a template that names a variable which its context does
+//! not have stops the start with the template's name and line, so that no customer is the first to
+//! see it.
+
+mod samples;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+
+/// Language used where a customer's own has no templates.
+const FALLBACK: &str = "en";
+
+#[derive(RustEmbed)]
+#[folder = "../prompts/"]
+#[include = "*.j2"]
+struct Builtin;
+
+/// Why a text could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The folder of templates cannot be read.
+    #[error("the templates in {path} cannot be read; check `prompts.dir`")]
+    Read {
+        /// Folder or file.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A template is not well-formed, or does not fit its context.
+    #[error("template {template}, line {line}: {reason}")]
+    Invalid {
+        /// `en/order.j2`.
+        template: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The folder lacks a template.
+    #[error("the template {template} is missing; copy it from the product's prompts/ folder")]
+    Missing {
+        /// `en/order.j2`.
+        template: String,
+    },
+}
+
+/// All templates of all languages.
+#[derive(Debug)]
+pub(crate) struct Prompts {
+    environment: Environment<'static>,
+    languages: BTreeSet<String>,
+}
+
+impl Prompts {
+    /// The templates that come with the product.
+    ///
+    /// # Errors
+    /// [`PromptError`] if one of them is broken.
+    pub(crate) fn builtin() -> Result<Self, PromptError> {
+        Self::from_sources(builtin_sources())
+    }
+
+    /// The product's templates, with those of `folder` (`en/order.j2`) in their place.
+    ///
+    /// # Errors
+    /// [`PromptError`] names template and line.
+    pub(crate) fn load(folder: &Path) -> Result<Self, PromptError> {
+        let mut sources = builtin_sources();
+        for language in entries(folder)? {
+            if !language.is_dir() {
+                continue;
+            }
+            for file in entries(&language)? {
+                if file.extension().is_none_or(|extension| extension != "j2") {
+                    continue;
+                }
+                let source =
+                    std::fs::read_to_string(&file).map_err(|source| PromptError::Read {
+                        path: file.clone(),
+                        source,
+                    })?;
+                if let Ok(name) = file.strip_prefix(folder) {
+                    sources.insert(name.to_string_lossy().replace('\\', "/"), source);
+                }
+            }
+        }
+        Self::from_sources(sources)
+    }
+
+    /// `language` where it has templates, else English.
+    pub(crate) fn supported<'a>(&self, language: &'a str) -> &'a str {
+        if self.languages.contains(language) {
+            language
+        } else {
+            FALLBACK
+        }
+    }
+
+    /// Renders `name` in `language`, or in English where that language lacks it; trimmed.
+    ///
+    /// # Errors
+    /// [`PromptError::Invalid`] with template and line.
+    pub(crate) fn render(
+        &self,
+        language: &str,
+        name: &str,
+        context: &impl Serialize,
+    ) -> Result<String, PromptError> {
+        let language = self.supported(language);
+        let full = format!("{language}/{name}.j2");
+        let template = self
+            .environment
+            .get_template(&full)
+            .or_else(|_| {
+                self.environment
+                    .get_template(&format!("{FALLBACK}/{name}.j2"))
+            })
+            .map_err(|_| PromptError::Missing {
+                template: full.clone(),
+            })?;
+        let text = template
+            .render(Serde(context))
+            .map_err(|error| invalid(&full, &error))?;
+        Ok(text.trim().to_owned())
+    }
+
+    fn from_sources(sources: BTreeMap<String, String>) -> Result<Self, PromptError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        if let Ok(syntax) = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()
+        {
+            environment.set_syntax(syntax);
+        }
+        let mut languages = BTreeSet::new();
+        for (name, source) in &sources {
+            environment
+                .add_template_owned(name.clone(), source.clone())
+                .map_err(|error| invalid(name, &error))?;
+            languages.extend(
+                name.split_once('/')
+                    .map(|(language, _)| language.to_owned()),
+            );
+        }
+        let prompts = Self {
+            environment,
+            languages,
+        };
+        prompts.check(&sources)?;
+        Ok(prompts)
+    }
+
+    /// Checks every template against the samples of its context, and that English is complete.
+    fn check(&self, sources: &BTreeMap<String, String>) -> Result<(), PromptError> {
+        for (name, contexts) in samples::samples() {
+            let english = format!("{FALLBACK}/{name}.j2");
+            if !sources.contains_key(&english) {
+                return Err(PromptError::Missing { template: english });
+            }
+            for language in &self.languages {
+                let full = format!("{language}/{name}.j2");
+                let Some(source) = sources.get(&full) else {
+                    continue;
+                };
+                self.check_names(&full, source, &contexts)?;
+                for context in &contexts {
+                    let template = self.environment.get_template(&full);
+                    template
+                        .and_then(|template| template.render(context.clone()))
+                        .map_err(|error| invalid(&full, &error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every variable that the template names must exist in its context, also in branches that the
+    /// samples do not reach.
+    fn check_names(&self, full: &str, source: &str, contexts: &[Value]) -> Result<(), PromptError> {
+        let Ok(template) = self.environment.get_template(full) else {
+            return Ok(());
+        };
+        for name in template.undeclared_variables(true) {
+            if !contexts.iter().any(|context| has_path(context, &name)) {
+                let last = name.rsplit('.').next().unwrap_or(&name);
+                let line = source
+                    .lines()
+                    .position(|line| line.contains(last))
+                    .unwrap_or(0)
+                    + 1;
+                let reason = format!("there is no variable `{name}` here");
+                return Err(PromptError::Invalid {
+                    template: full.to_owned(),
+                    line,
+                    reason,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether `context` has something at `path` (`order.id`). What lies below an absent value is not
+/// known, so it is let pass.
+fn has_path(context: &Value, path: &str) -> bool {
+    let mut value = context.clone();
+    for part in path.split('.') {
+        match value.get_attr(part) {
+            Ok(inner) if inner.is_none() => return true,
+            Ok(inner) if !inner.is_undefined() => value = inner,
+            Ok(_) | Err(_) => return false,
+        }
+    }
+    true
+}
+
+fn builtin_sources() -> BTreeMap<String, String> {
+    Builtin::iter()
+        .filter_map(|name| {
+            let file = Builtin::get(&name)?;
+            Some((
+                name.to_string(),
+                String::from_utf8_lossy(&file.data).into_owned(),
+            ))
+        })
+        .collect()
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, PromptError> {
+    let read = |source| PromptError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map_err(read)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(read)?;
+    entries.sort();
+    Ok(entries)
+}
+
+fn invalid(template: &str, error: &minijinja::Error) -> PromptError {
+    let reason = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), str::to_owned);
+    PromptError::Invalid {
+        template: template.to_owned(),
+        line: error.line().unwrap_or(1),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &str, source: &str) -> Result<Prompts, PromptError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, source).unwrap();
+        Prompts::load(folder.path())
+    }
+
+    #[test]
+    fn the_templates_that_come_with_the_product_are_sound() {
+        let prompts = Prompts::builtin().unwrap();
+        assert!(prompts.languages.contains("zh"));
+    }
+
+    #[test]
+    fn an_unknown_variable_stops_the_start_with_name_and_line() {
+        let error = with("en/thanks.j2", "You are welcome.\n{{ custmer_name }}\n").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "template en/thanks.j2, line 2: there is no variable `custmer_name` here"
+        );
+    }
+
+    #[test]
+    fn an_unknown_variable_in_a_branch_never_taken_is_found_too() {
+        let error = with("zh/thanks.j2", "{% if false %}\n\n{{ nobody }}{% endif %}").unwrap_err();
+        assert!(
+            matches!(error, PromptError::Invalid { line: 3, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_syntax_error_names_its_line() {
+        let error = with("en/thanks.j2", "fine\n{% if %}").unwrap_err();
+        assert!(
+            matches!(error, PromptError::Invalid { line: 2, .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_language_without_templates_gets_english() {
+        let prompts = Prompts::builtin().unwrap();
+        assert_eq!(prompts.supported("eo"), "en");
+        assert_eq!(prompts.supported("zh"), "zh");
+    }
+}

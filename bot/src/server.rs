@@ -1,0 +1,330 @@
+//! Starting and stopping: builds everything from the configuration, in the order in which it can
+//! fail cheaply first.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crm::{CrmError, Store};
+use generate::{ApiKey, Engine, EngineConfig, GenerateError, Generator, Remote, RemoteConfig};
+use models::{ModelError, ModelStore, Registry};
+use parking_lot::RwLock;
+use retrieval::{Encoder, EncoderError, EncoderFiles};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use understand::{Heads, HeadsError, Understander};
+
+use crate::app::{App, Connections};
+use crate::auth::ConversationKeys;
+use crate::config::{Backend, Config, ConfigError, Secret};
+use crate::desk::Catalogue;
+use crate::dispatch::Dispatcher;
+use crate::http::router;
+use crate::library::{Library, LibraryError};
+use crate::maintenance;
+use crate::prompts::{PromptError, Prompts};
+use crate::telemetry;
+use crate::turn::{TurnError, Turns};
+use crate::world::{self, WorldError};
+
+/// Why the server does not start. Each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The address cannot be listened on.
+    #[error(
+        "cannot listen on {address} ({source}); stop what uses it, or set another server.listen"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error(
+        "the data folder {path} cannot be written ({source}); check data.dir and its permissions"
+    )]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A model file.
+    #[error(transparent)]
+    Models(#[from] ModelError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] CrmError),
+    /// The encoder.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The heads.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
+    /// The templates.
+    #[error(transparent)]
+    Prompts(#[from] PromptError),
+    /// The index.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The language model.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// The first prompt.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
+    /// The demo world.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// Starting was cut off.
+    #[error("the start was interrupted")]
+    Interrupted,
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    app: App,
+    serving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    /// Starts and returns when everything is ready: index up to date, model loaded.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start(mut config: Config) -> Result<Self, StartError> {
+        config.validate()?;
+        telemetry::install_metrics();
+        let listener = listen(config.server.listen).await?;
+        let address = listener.local_addr().map_err(|source| StartError::Listen {
+            address: config.server.listen,
+            source,
+        })?;
+        let keys = open_data(&config)?;
+        let store = Store::open(&config.data.crm_file()).await?;
+        if let Some(folder) = config.demo.world.clone() {
+            config = world::settle(config, &store, &folder).await?;
+        }
+        let app = build(config, store, keys).await?;
+        let taken_up = app.dispatcher.take_up().await?;
+        if taken_up > 0 {
+            tracing::info!("taking up {taken_up} conversations that were left unanswered");
+        }
+        maintenance::start(&app);
+        let shutdown = app.shutdown.clone();
+        let service = router(app.clone());
+        let serving = tokio::spawn(async move {
+            axum::serve(listener, service)
+                .with_graceful_shutdown(shutdown.cancelled_owned())
+                .await
+        });
+        Ok(Self {
+            address,
+            app,
+            serving,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its CRM store.
+    pub fn store(&self) -> &Store {
+        &self.app.turns.store
+    }
+
+    /// Whether anybody may sign in as a demo customer.
+    pub fn is_demo(&self) -> bool {
+        self.app.config.demo.enabled
+    }
+
+    /// Stops: takes no new messages, lets running turns finish for the configured grace or parks
+    /// them, closes the connections, and the store last.
+    pub async fn stop(self) {
+        let grace = Duration::from_secs(self.app.config.server.grace_seconds);
+        self.app.dispatcher.close(grace).await;
+        self.app.shutdown.cancel();
+        self.app.tracker.close();
+        if tokio::time::timeout(Duration::from_secs(5), self.app.tracker.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "{} connections did not close in time",
+                self.app.tracker.len()
+            );
+        }
+        if tokio::time::timeout(Duration::from_secs(5), self.serving)
+            .await
+            .is_err()
+        {
+            tracing::warn!("some requests did not end in time");
+        }
+        self.app.turns.store.close().await;
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
+}
+
+/// Makes the data folder and tries to write to it, before anything that takes long.
+fn open_data(config: &Config) -> Result<ConversationKeys, StartError> {
+    let path = &config.data.dir;
+    let failed = |source| StartError::Data {
+        path: path.clone(),
+        source,
+    };
+    std::fs::create_dir_all(path).map_err(failed)?;
+    ConversationKeys::open(path).map_err(failed)
+}
+
+async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<App, StartError> {
+    let prompts = match &config.prompts.dir {
+        Some(folder) => Prompts::load(folder)?,
+        None => Prompts::builtin()?,
+    };
+    let models = model_store(&config)?;
+    // Loading the language model and bringing the index up to date take the longest: side by side.
+    let generator = {
+        let (config, models) = (config.clone(), models.clone());
+        tokio::task::spawn_blocking(move || load_generator(&config, &models))
+    };
+    let encoder = {
+        let models = models.clone();
+        let load = tokio::task::spawn_blocking(move || load_encoder(&models));
+        load.await.map_err(|_| StartError::Interrupted)??
+    };
+    let heads = load_heads(&config)?;
+    let library = Library::open(&config, store.clone(), encoder.clone()).await?;
+    library.sync(&maintenance::show_progress).await?;
+    let catalogue = Catalogue::new(library.all_products().await?);
+    let generator = generator.await.map_err(|_| StartError::Interrupted)??;
+    let config = Arc::new(config);
+    let turns = Arc::new(Turns {
+        store,
+        understander: Arc::new(Understander::new(encoder, heads)),
+        library: Arc::new(library),
+        catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
+        generator: generator.handle(),
+        prompts: Arc::new(prompts),
+        hub: Arc::default(),
+        config: Arc::clone(&config),
+    });
+    if let Loaded::Local(engine) = &generator {
+        engine.warm(&[turns.system_prompt("en")?]).await?;
+    }
+    Ok(App {
+        config,
+        dispatcher: Dispatcher::new(Arc::clone(&turns)),
+        turns,
+        keys: Arc::new(keys),
+        connections: Connections::default(),
+        shutdown: CancellationToken::new(),
+        tracker: TaskTracker::new(),
+    })
+}
+
+/// The model files that `config` names.
+///
+/// # Errors
+/// [`ModelError`] when no folder can be told.
+pub fn model_store(config: &Config) -> Result<ModelStore, ModelError> {
+    let folder = match &config.models.dir {
+        Some(folder) => folder.clone(),
+        None => ModelStore::default_folder()?,
+    };
+    Ok(ModelStore::new(folder, Registry::builtin()))
+}
+
+/// Loads the text encoder.
+///
+/// # Errors
+/// [`StartError::Models`] when a file is missing or damaged, [`StartError::Encoder`].
+pub fn load_encoder(models: &ModelStore) -> Result<Encoder, StartError> {
+    Ok(Encoder::load(&EncoderFiles {
+        model: models.path("encoder")?,
+        tokenizer: models.path("encoder-tokenizer")?,
+        config: models.path("encoder-config")?,
+        special_tokens_map: models.path("encoder-special-tokens")?,
+        tokenizer_config: models.path("encoder-tokenizer-config")?,
+        runtime: models.path("onnxruntime")?,
+    })?)
+}
+
+/// The built-in heads, with the company's own in their place.
+///
+/// # Errors
+/// [`HeadsError`].
+pub fn load_heads(config: &Config) -> Result<Heads, HeadsError> {
+    let mut heads = Heads::builtin()?;
+    if let Some(path) = &config.understand.heads {
+        heads.replace_with(Heads::load(path)?);
+    }
+    Ok(heads)
+}
+
+/// What writes.
+enum Loaded {
+    Local(Engine),
+    Remote(Arc<Remote>),
+}
+
+impl Loaded {
+    fn handle(&self) -> Arc<dyn Generator> {
+        match self {
+            Self::Local(engine) => Arc::new(engine.clone()),
+            Self::Remote(remote) => Arc::clone(remote) as Arc<dyn Generator>,
+        }
+    }
+}
+
+fn load_generator(config: &Config, models: &ModelStore) -> Result<Loaded, StartError> {
+    let generate = &config.generate;
+    match generate.backend {
+        Backend::Local => {
+            let engine = EngineConfig {
+                context_tokens: u32::try_from(generate.context_tokens).unwrap_or(u32::MAX),
+                slots: u16::try_from(generate.slots).unwrap_or(u16::MAX),
+                queue: generate.queue,
+                threads: generate.threads,
+                gpu_layers: generate.gpu_layers,
+                ..EngineConfig::new(models.resolve(&config.models.reply)?, &config.models.reply)
+            };
+            Ok(Loaded::Local(Engine::start(engine)?))
+        }
+        Backend::Remote => {
+            let missing = |key: &str| ConfigError {
+                problems: vec![format!("{key} is missing")],
+            };
+            let api_key = generate.api_key.as_ref().map(Secret::reveal);
+            let remote = Remote::new(RemoteConfig {
+                base_url: generate
+                    .url
+                    .clone()
+                    .ok_or_else(|| missing("generate.url"))?,
+                model: generate
+                    .model
+                    .clone()
+                    .ok_or_else(|| missing("generate.model"))?,
+                api_key: api_key.map(|key| ApiKey::from(key.to_owned())),
+                connect_timeout: Duration::from_secs(5),
+                read_timeout: Duration::from_secs(30),
+                max_in_flight: generate.slots + generate.queue,
+            })?;
+            Ok(Loaded::Remote(Arc::new(remote)))
+        }
+    }
+}

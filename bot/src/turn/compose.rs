@@ -1,0 +1,371 @@
+//! From an action to a plan: words that are ready, or a prompt for the model.
+
+use generate::{PromptMessage, Role};
+use serde::Serialize;
+
+use super::decide::{self, Action, RefusalReason};
+use super::guard::{Grounds, Guard};
+use super::{Draft, TurnError, Turns, Written};
+use crate::desk::{Completeness, Declined, Desk, DeskAnswer, Enquiry, Finding};
+use crate::facts::Fact;
+use crate::protocol::ServerFrame;
+
+/// Earlier messages given to the model.
+const HISTORY: usize = 4;
+/// Longest of them, in characters.
+const HISTORY_CHARS: usize = 300;
+
+/// What is to be said.
+pub(super) enum Plan {
+    /// Ready words.
+    Ready(Written),
+    /// The model writes.
+    Write(Box<Assignment>),
+}
+
+/// What the model is given, and what is done with its words.
+pub(super) struct Assignment {
+    pub(super) prompt: Vec<PromptMessage>,
+    pub(super) guard: Guard,
+    /// Said before the model's first word.
+    pub(super) lead: String,
+    /// Said when the model gives nothing that may be said.
+    pub(super) fallback: Option<String>,
+    pub(super) base: Written,
+}
+
+/// What the small templates may name.
+#[derive(Debug, Serialize)]
+pub(super) struct Visitor<'a> {
+    company: &'a str,
+    name: Option<&'a str>,
+    hours: Option<&'a str>,
+    contact: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reason<'a, R: Serialize> {
+    company: &'a str,
+    reason: R,
+    hours: Option<&'a str>,
+    contact: Option<&'a str>,
+}
+
+impl Turns {
+    pub(super) fn visitor<'a>(&'a self, name: Option<&'a str>) -> Visitor<'a> {
+        let company = &self.config.company;
+        Visitor {
+            company: &company.name,
+            name,
+            hours: company.hours.as_deref(),
+            contact: company.contact.as_deref(),
+        }
+    }
+
+    /// Decides what is said: for questions, after a look at the desk and into the knowledge.
+    pub(super) async fn plan(&self, draft: &mut Draft<'_>) -> Result<Plan, TurnError> {
+        match draft.action {
+            Action::Answer => self.plan_answer(draft).await,
+            Action::Greet
+            | Action::Thank
+            | Action::Goodbye
+            | Action::About
+            | Action::OffTopic
+            | Action::NoAnswer
+            | Action::Busy
+            | Action::HandOver(_)
+            | Action::Refuse(_) => Ok(Plan::Ready(self.ready(draft, draft.action)?)),
+        }
+    }
+
+    /// The words of an action that needs no facts.
+    pub(super) fn ready(&self, draft: &Draft<'_>, action: Action) -> Result<Written, TurnError> {
+        let name = draft
+            .open
+            .customer
+            .as_ref()
+            .and_then(|customer| customer.name.as_deref());
+        let company = &self.config.company;
+        let language = draft.language();
+        let visitor = |template| self.prompts.render(language, template, &self.visitor(name));
+        let text = match action {
+            Action::Greet => visitor("greeting")?,
+            Action::Thank => visitor("thanks")?,
+            Action::Goodbye => visitor("goodbye")?,
+            Action::About => visitor("about")?,
+            Action::OffTopic => visitor("off_topic")?,
+            Action::NoAnswer | Action::Answer => visitor("no_answer")?,
+            Action::Busy => visitor("busy")?,
+            Action::HandOver(reason) => {
+                let (hours, contact) = (company.hours.as_deref(), company.contact.as_deref());
+                let context = Reason {
+                    company: &company.name,
+                    reason,
+                    hours,
+                    contact,
+                };
+                self.prompts.render(language, "handover", &context)?
+            }
+            Action::Refuse(reason) => {
+                let (hours, contact) = (company.hours.as_deref(), company.contact.as_deref());
+                let context = Reason {
+                    company: &company.name,
+                    reason,
+                    hours,
+                    contact,
+                };
+                self.prompts.render(language, "refuse", &context)?
+            }
+        };
+        Ok(Written {
+            action,
+            text,
+            ..Written::default()
+        })
+    }
+
+    async fn plan_answer(&self, draft: &mut Draft<'_>) -> Result<Plan, TurnError> {
+        let desk = self.at_the_desk(draft)?;
+        draft.clock.lap("desk");
+        let finding = match desk {
+            DeskAnswer::Declined(declined) => {
+                let reason = match declined {
+                    Declined::NotYourOrder => RefusalReason::NotYourOrder,
+                    Declined::SignInFirst => RefusalReason::SignIn,
+                };
+                return Ok(Plan::Ready(self.ready(draft, Action::Refuse(reason))?));
+            }
+            DeskAnswer::Found(finding) if finding.completeness == Completeness::Whole => {
+                return Ok(Plan::Ready(self.from_desk(draft, finding)?));
+            }
+            DeskAnswer::Found(finding) => Some(finding),
+            DeskAnswer::Nothing => None,
+        };
+        let found = self.retrieve(draft).await?;
+        draft.clock.lap("retrieve");
+        let best = found.best_cosine();
+        let preview = found.preview(&self.config.retrieval);
+        if finding.is_none() && best < self.config.retrieval.floor {
+            let off_topic = decide::is_off_topic(&draft.understood.understanding);
+            let action = if off_topic {
+                Action::OffTopic
+            } else {
+                Action::NoAnswer
+            };
+            let documents = found.documents;
+            return Ok(Plan::Ready(Written {
+                documents,
+                ..self.ready(draft, action)?
+            }));
+        }
+        if let Some((text, source)) = &preview
+            && !draft.understood.translated
+        {
+            let frame = ServerFrame::Preview {
+                turn: draft.open.turn.to_string(),
+                text: text.clone(),
+                sources: source.clone().into_iter().collect(),
+            };
+            self.hub.send(draft.open.conversation.id, &frame);
+            draft.clock.since_start("preview");
+        }
+        let assignment = self.assign(draft, finding, found, preview.map(|(text, _)| text))?;
+        draft.clock.lap("compose");
+        Ok(Plan::Write(Box::new(assignment)))
+    }
+
+    fn at_the_desk(&self, draft: &Draft<'_>) -> Result<DeskAnswer, TurnError> {
+        let catalogue = self.catalogue.read().clone();
+        let desk = Desk {
+            catalogue: &catalogue,
+            currency: &self.config.company.currency,
+            prompts: &self.prompts,
+            language: draft.language(),
+        };
+        let enquiry = Enquiry {
+            text: &draft.understood.english,
+            intent: draft.understood.understanding.intent.top(),
+            customer: draft.open.customer.as_ref(),
+            orders: &draft.open.orders,
+            focus: &draft.open.memory.focus,
+        };
+        Ok(desk.look_up(&enquiry)?)
+    }
+
+    /// The desk's words as the whole answer.
+    fn from_desk(&self, draft: &Draft<'_>, finding: Finding) -> Result<Written, TurnError> {
+        let lead = self.apology(draft)?;
+        let text = finding.facts.iter().map(|fact| fact.text.as_str());
+        let text = lead
+            .iter()
+            .map(String::as_str)
+            .chain(text)
+            .collect::<Vec<_>>()
+            .join(" ");
+        Ok(Written {
+            action: Action::Answer,
+            text,
+            facts: finding.facts,
+            focus: Some(finding.focus),
+            ..Written::default()
+        })
+    }
+
+    /// A word of regret to somebody who is upset.
+    fn apology(&self, draft: &Draft<'_>) -> Result<Option<String>, TurnError> {
+        let upset = draft.understood.understanding.sentiment.top() == "negative";
+        let render = || {
+            self.prompts
+                .render(draft.language(), "sorry", &self.visitor(None))
+        };
+        Ok(if upset { Some(render()?) } else { None })
+    }
+
+    fn assign(
+        &self,
+        draft: &Draft<'_>,
+        finding: Option<Finding>,
+        found: super::retrieve::Found,
+        preview: Option<String>,
+    ) -> Result<Assignment, TurnError> {
+        let (told, mut facts, focus) = match finding {
+            Some(finding) if finding.completeness == Completeness::Partial => (
+                Some(join(&finding.facts)),
+                finding.facts,
+                Some(finding.focus),
+            ),
+            Some(finding) => (None, finding.facts, Some(finding.focus)),
+            None => (None, Vec::new(), None),
+        };
+        let mut texts: Vec<String> = if told.is_some() {
+            Vec::new()
+        } else {
+            facts.iter().map(|fact| fact.text.clone()).collect()
+        };
+        texts.extend(
+            found
+                .facts
+                .iter()
+                .map(|fact| format!("{}: {}", fact.title, fact.text)),
+        );
+        let prompt = self.prompt(draft, &texts, told.as_deref())?;
+        texts.extend(told.clone());
+        let conversation: Vec<String> = draft
+            .open
+            .history
+            .iter()
+            .map(|message| message.text.clone())
+            .chain([draft.open.text.clone(), draft.understood.english.clone()])
+            .collect();
+        let grounds = Grounds {
+            facts: &texts,
+            conversation: &conversation,
+            company: &self.config.company.name,
+        };
+        let lead: Vec<String> = self.apology(draft)?.into_iter().chain(told).collect();
+        facts.extend(found.facts);
+        Ok(Assignment {
+            prompt,
+            guard: Guard::new(&grounds),
+            lead: lead.join(" "),
+            fallback: preview,
+            base: Written {
+                action: Action::Answer,
+                sources: super::select::sources(&facts),
+                facts,
+                documents: found.documents,
+                focus,
+                ..Written::default()
+            },
+        })
+    }
+
+    /// Never-changing parts first, so that their keys and values are computed once.
+    fn prompt(
+        &self,
+        draft: &Draft<'_>,
+        facts: &[String],
+        told: Option<&str>,
+    ) -> Result<Vec<PromptMessage>, TurnError> {
+        #[derive(Serialize)]
+        struct TurnContext<'a> {
+            facts: &'a [String],
+            told: Option<&'a str>,
+            message: &'a str,
+            language: &'a str,
+        }
+        let code = draft.language();
+        let mut prompt = vec![self.system_prompt(code)?];
+        let recent = draft.open.history.len().saturating_sub(HISTORY);
+        for message in draft.open.history.iter().skip(recent) {
+            let role = if message.author == crm::Author::Customer {
+                Role::User
+            } else {
+                Role::Assistant
+            };
+            let content = message.text.chars().take(HISTORY_CHARS).collect();
+            prompt.push(PromptMessage { role, content });
+        }
+        let context = TurnContext {
+            facts,
+            told,
+            message: &draft.open.text,
+            language: language_name(code),
+        };
+        let content = self.prompts.render(code, "turn", &context)?;
+        prompt.push(PromptMessage {
+            role: Role::User,
+            content,
+        });
+        Ok(prompt)
+    }
+
+    /// The rules, in the templates of `language`.
+    pub(crate) fn system_prompt(&self, language: &str) -> Result<PromptMessage, TurnError> {
+        #[derive(Serialize)]
+        struct SystemContext<'a> {
+            company: &'a str,
+            language: &'a str,
+            today: String,
+        }
+        let company = &self.config.company;
+        let today = company
+            .today
+            .clone()
+            .unwrap_or_else(|| jiff::Zoned::now().date().to_string());
+        let context = SystemContext {
+            company: &company.name,
+            language: language_name(language),
+            today,
+        };
+        let content = self.prompts.render(language, "system", &context)?;
+        Ok(PromptMessage {
+            role: Role::System,
+            content,
+        })
+    }
+}
+
+fn join(facts: &[Fact]) -> String {
+    facts
+        .iter()
+        .map(|fact| fact.text.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// What the model calls a language.
+pub(super) fn language_name(code: &str) -> &'static str {
+    match code {
+        "zh" => "中文",
+        "es" => "Spanish",
+        "de" => "German",
+        "fr" => "French",
+        "it" => "Italian",
+        "pt" => "Portuguese",
+        "nl" => "Dutch",
+        "ja" => "Japanese",
+        "ko" => "Korean",
+        _ => "English",
+    }
+}

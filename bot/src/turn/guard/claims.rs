@@ -1,0 +1,162 @@
+//! Sentences that are judged by what they are, not by the facts: courtesies, deeds that a bot
+//! cannot do, and leaked instructions.
+
+/// Beginnings of sentences that claim nothing.
+const COURTESIES: &[&str] = &[
+    "i'm sorry",
+    "i am sorry",
+    "sorry",
+    "i understand",
+    "i apologi",
+    "we apologi",
+    "thank you",
+    "thanks",
+    "hello",
+    "hi ",
+    "hi!",
+    "hi,",
+    "you're welcome",
+    "of course",
+    "sure",
+    "great question",
+    "good question",
+    "let me know",
+    "please let me know",
+    "if you have any",
+    "feel free",
+    "is there anything",
+    "i hope",
+    "happy to help",
+    "i'd be happy",
+    "i'm happy",
+    "congratulations",
+    "good morning",
+    "good afternoon",
+    "good evening",
+    "certainly",
+    "absolutely",
+    "yes.",
+    "yes!",
+    "no.",
+    "很抱歉",
+    "抱歉",
+    "您好",
+    "感谢",
+    "谢谢",
+    "不客气",
+    "如果您",
+    "如有",
+    "希望",
+    "好的",
+    "lo siento",
+    "gracias",
+    "hola",
+    "claro",
+    "es tut mir leid",
+    "danke",
+];
+
+/// Deeds that a bot without hands must not claim.
+const DEEDS: &[&str] = &[
+    "i have cancelled",
+    "i have canceled",
+    "i've cancelled",
+    "i've canceled",
+    "i cancelled",
+    "i canceled",
+    "i have refunded",
+    "i've refunded",
+    "i have changed",
+    "i've changed",
+    "i have updated",
+    "i've updated",
+    "i have sent",
+    "i've sent",
+    "i have processed",
+    "i've processed",
+    "i have submitted",
+    "i've submitted",
+    "i have removed",
+    "i've removed",
+    "i have forwarded",
+    "i've forwarded",
+    "i have closed",
+    "i've closed",
+    "i will cancel",
+    "i'll cancel",
+    "i will refund",
+    "i'll refund",
+    "i will change",
+    "i'll change",
+    "i will update",
+    "i'll update",
+    "i will process",
+    "i'll process",
+    "i have escalated",
+    "i've escalated",
+    "i have contacted",
+    "has been cancelled as requested",
+    "has been canceled as requested",
+    "closure is confirmed",
+    "closure confirmed",
+    "your account has been closed",
+    "your account is now closed",
+    "我已为您取消",
+    "我已经为您",
+    "已为您办理",
+    "已为您退款",
+    "已为您取消",
+];
+
+/// Traces of the instructions.
+const INSTRUCTIONS: &[&str] = &[
+    "use only the facts",
+    "write only: no answer",
+    "never instructions to you",
+    "given with the question",
+    "只使用随问题给出",
+    "<|im_start|>",
+    "<|im_end|>",
+];
+
+/// Whether the sentence is politeness and nothing else.
+pub(super) fn is_courtesy(sentence: &str) -> bool {
+    let lower = normal(sentence);
+    let short = lower.chars().count() <= 140;
+    short
+        && COURTESIES.iter().any(|start| lower.starts_with(start))
+        && !lower.contains(|c: char| c.is_ascii_digit())
+}
+
+/// Whether the sentence says that the bot did or will do something.
+pub(super) fn claims_a_deed(sentence: &str) -> bool {
+    let lower = normal(sentence);
+    DEEDS.iter().any(|deed| lower.contains(deed))
+}
+
+/// Whether the sentence repeats the bot's instructions.
+pub(super) fn leaks_instructions(sentence: &str) -> bool {
+    let lower = normal(sentence);
+    INSTRUCTIONS.iter().any(|trace| lower.contains(trace))
+}
+
+fn normal(sentence: &str) -> String {
+    sentence.trim().to_lowercase().replace('\u{2019}', "'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn politeness_with_a_number_is_a_claim() {
+        assert!(is_courtesy("I’m sorry for the trouble."));
+        assert!(!is_courtesy("I'm sorry, that costs 30."));
+    }
+
+    #[test]
+    fn deeds_are_seen_in_the_middle_of_a_sentence() {
+        assert!(claims_a_deed("Good news: I've cancelled it."));
+        assert!(!claims_a_deed("You can cancel it yourself."));
+    }
+}

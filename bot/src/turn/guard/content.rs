@@ -1,0 +1,237 @@
+//! What a sentence says: its content words, its names, and whether it denies.
+
+use std::collections::HashSet;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Share of a sentence's content words that one statement must hold.
+pub(super) const LEAST_IN_ONE: f32 = 0.34;
+/// Share that all grounds together must hold, where no one statement holds enough.
+pub(super) const LEAST_IN_ALL: f32 = 0.75;
+/// From this share on two sentences speak of the same thing, so that their polarity must agree.
+const SAME_THING: f32 = 0.75;
+
+/// Words that carry no content.
+const FUNCTION_WORDS: &[&str] = &[
+    "a", "an", "the", "and", "or", "but", "if", "of", "to", "in", "on", "at", "by", "for", "from",
+    "with", "as", "is", "are", "was", "were", "be", "been", "being", "it", "its", "this", "that",
+    "these", "those", "you", "your", "yours", "we", "our", "i", "i'm", "my", "me", "us", "they",
+    "them", "their", "he", "she", "his", "her", "will", "would", "can", "could", "may", "might",
+    "should", "do", "does", "did", "have", "has", "had", "not", "no", "yes", "so", "then", "than",
+    "there", "here", "also", "any", "all", "each", "which", "who", "what", "when", "where", "how",
+    "please", "just", "only", "up", "out", "about", "into", "per", "it's", "you'll", "you're",
+    "we'll", "that's", "there's", "however", "well", "within", "after", "before",
+];
+
+const NEGATIONS: &[&str] = &[
+    "not",
+    "no",
+    "never",
+    "cannot",
+    "can't",
+    "isn't",
+    "aren't",
+    "doesn't",
+    "don't",
+    "won't",
+    "without",
+    "none",
+    "neither",
+    "nor",
+    "unable",
+    "wasn't",
+    "weren't",
+    "didn't",
+    "couldn't",
+    "ineligible",
+    "unavailable",
+    "excluded",
+    "不",
+    "没",
+    "无",
+    "未",
+];
+
+/// Capitalised words that are no names.
+const NOT_NAMES: &[&str] = &[
+    "i",
+    "ai",
+    "faq",
+    "ok",
+    "id",
+    "pin",
+    "atm",
+    "apr",
+    "apy",
+    "usd",
+    "eur",
+    "gbp",
+    "us",
+    "usa",
+    "uk",
+    "eu",
+    "pdf",
+    "sms",
+    "vat",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "english",
+    "am",
+    "pm",
+    "pc",
+    "tv",
+    "no",
+    "yes",
+];
+
+/// Words of a text in the form they are compared in; characters of scripts without spaces.
+pub(super) fn words(text: &str) -> impl Iterator<Item = String> {
+    text.unicode_words().map(stem)
+}
+
+/// Lower case without the commonest endings: `returned`, `returns` and `return` are one word.
+fn stem(word: &str) -> String {
+    let lower = word.to_lowercase().replace('\u{2019}', "'");
+    let bare = lower.strip_suffix("'s").unwrap_or(&lower);
+    for ending in [
+        "ations", "ation", "ingly", "ings", "ing", "ments", "ment", "edly", "ies", "ied", "ed",
+        "es", "s", "ly", "e", "y",
+    ] {
+        if let Some(short) = bare.strip_suffix(ending)
+            && short.chars().count() >= 4
+        {
+            return short.to_owned();
+        }
+    }
+    bare.to_owned()
+}
+
+/// Names of a sentence: capitalised words that do not begin it. Only scripts with capitals have any.
+pub(super) fn names(sentence: &str) -> impl Iterator<Item = String> {
+    let mut found = Vec::new();
+    let mut begins = true;
+    for word in sentence.split_whitespace() {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let capital = bare.chars().next().is_some_and(char::is_uppercase);
+        let known = NOT_NAMES.contains(&bare.to_lowercase().trim_end_matches("'s"));
+        // A sentence may begin with a name, too: then its second word is often capital as well.
+        if capital
+            && !known
+            && !is_plain_start(begins, bare)
+            && bare.chars().any(char::is_lowercase)
+        {
+            found.push(bare.to_owned());
+        }
+        begins = word.ends_with([':', '.', '!', '?', '-', '•', '*']) || bare.is_empty() && begins;
+    }
+    found.into_iter()
+}
+
+fn is_plain_start(begins: bool, word: &str) -> bool {
+    begins || word.contains('\'') && word.starts_with('I')
+}
+
+/// A sentence as the guard compares it.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    content: Vec<String>,
+    denies: bool,
+}
+
+impl Statement {
+    pub(super) fn new(sentence: &str) -> Self {
+        let is_content = |word: &&str| {
+            let lower = word.to_lowercase().replace('\u{2019}', "'");
+            !FUNCTION_WORDS.contains(&lower.as_str())
+        };
+        let mut content: Vec<String> = sentence
+            .unicode_words()
+            .filter(is_content)
+            .map(stem)
+            .collect();
+        content.sort();
+        content.dedup();
+        Self {
+            content,
+            denies: denies(sentence),
+        }
+    }
+
+    /// The statement that holds the largest share of this one's content, with that share.
+    pub(super) fn best_support<'s>(&self, statements: &'s [Self]) -> Option<(f32, &'s Self)> {
+        statements
+            .iter()
+            .map(|statement| {
+                (
+                    self.share(|word| statement.content.binary_search(word).is_ok()),
+                    statement,
+                )
+            })
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    /// Share of the content that `words` hold.
+    pub(super) fn share_in(&self, words: &HashSet<String>) -> f32 {
+        self.share(|word| words.contains(word))
+    }
+
+    /// Whether both speak of the same thing and one denies what the other affirms.
+    pub(super) fn contradicts(&self, other: &Self, share: f32) -> bool {
+        let back = other.share(|word| self.content.binary_search(word).is_ok());
+        self.denies != other.denies && share >= SAME_THING && back >= SAME_THING
+    }
+
+    fn share(&self, holds: impl Fn(&String) -> bool) -> f32 {
+        if self.content.is_empty() {
+            return 1.0;
+        }
+        self.content.iter().filter(|word| holds(word)).count() as f32 / self.content.len() as f32
+    }
+}
+
+fn denies(sentence: &str) -> bool {
+    let lower = sentence.to_lowercase().replace('\u{2019}', "'");
+    let count = lower
+        .split(|c: char| !(c.is_alphanumeric() || c == '\''))
+        .filter(|word| NEGATIONS.contains(word))
+        .count();
+    let unspaced = ["不", "没有", "无法", "未"]
+        .iter()
+        .filter(|word| lower.contains(*word))
+        .count();
+    (count + unspaced) % 2 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_capitalised_words_within_a_sentence() {
+        assert_eq!(
+            names("Ask for the Platinum Rewards card.").collect::<Vec<_>>(),
+            ["Platinum", "Rewards"]
+        );
+        assert_eq!(
+            names("You can come on Monday. It's an ATM, I'd say.").count(),
+            0
+        );
+    }
+
+    #[test]
+    fn forms_of_a_word_are_one() {
+        let all: HashSet<String> = words("return returned returns returning").collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+    }
+
+    #[test]
+    fn a_double_negation_affirms() {
+        assert!(denies("You cannot return it."));
+        assert!(!denies("It is not impossible, and never without cost."));
+    }
+}

@@ -1,0 +1,293 @@
+//! One turn: from a customer's unanswered messages to one stored, delivered answer.
+//!
+//! The stages run in a line, each a function from what the one before it gave: [`open`],
+//! understand, [`decide`], [`retrieve`], [`compose`], [`write`] with its [`guard`], and the
+//! [`outcome`] that records all of them. Nothing is stored before the end, when the answer, the
+//! outcome and the conversation's new state go in together: a turn that is cut off anywhere is
+//! simply run again.
+
+pub(crate) mod decide;
+pub(crate) mod guard;
+pub(crate) mod sentences;
+
+mod compose;
+mod notices;
+mod open;
+mod outcome;
+mod retrieve;
+mod select;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crm::{
+    ConversationId, ConversationState, CrmError, FinishedTurn, Message, NewMessage, Store, TurnId,
+};
+use generate::Generator;
+use parking_lot::RwLock;
+use understand::{Language, Understander, Understanding};
+
+use crate::config::Config;
+use crate::desk::Catalogue;
+use crate::hub::Hub;
+use crate::library::{Library, LibraryError};
+use crate::prompts::{PromptError, Prompts};
+use crate::protocol::{QuickReply, QuickReplyKind, ServerFrame, Source};
+
+pub(crate) use decide::{Action, RefusalReason};
+pub(crate) use open::OpenTurn;
+pub(crate) use outcome::now;
+
+use outcome::Clock;
+
+/// Why a turn was not finished. Its messages stay unanswered and are taken up again.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] CrmError),
+    /// A template failed.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// The index failed.
+    #[error(transparent)]
+    Library(#[from] LibraryError),
+    /// The encoder failed.
+    #[error(transparent)]
+    Encoder(#[from] retrieval::EncoderError),
+    /// A blocking task was cut off by the shutdown.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// Whether a part of the reply has left, after which a turn is no longer begun anew.
+#[derive(Debug, Default)]
+pub(crate) struct Delivered(AtomicBool);
+
+impl Delivered {
+    /// Whether something has left.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Everything that a turn works with.
+pub(crate) struct Turns {
+    /// The CRM store.
+    pub store: Store,
+    /// The classifier.
+    pub understander: Arc<Understander>,
+    /// The index.
+    pub library: Arc<Library>,
+    /// The products by name; replaced when the catalogue changes.
+    pub catalogue: Arc<RwLock<Arc<Catalogue>>>,
+    /// What writes.
+    pub generator: Arc<dyn Generator>,
+    /// The templates.
+    pub prompts: Arc<Prompts>,
+    /// Where clients listen.
+    pub hub: Arc<Hub>,
+    /// The configuration.
+    pub config: Arc<Config>,
+}
+
+/// What was understood, with the English that the desk and the encoder read.
+#[derive(Clone, Debug)]
+struct Understood {
+    understanding: Understanding,
+    /// The message in English: itself, or its translation.
+    english: String,
+    /// Whether `english` is a translation.
+    translated: bool,
+}
+
+impl Turns {
+    /// Answers what is unanswered in `conversation`; `None` when there is nothing to answer.
+    ///
+    /// # Errors
+    /// [`TurnError`]; nothing is stored then.
+    ///
+    /// # Cancel safety
+    /// Dropping the future cancels the generation and stores nothing.
+    pub(crate) async fn answer(
+        &self,
+        conversation: ConversationId,
+        turn: TurnId,
+        delivered: &Delivered,
+    ) -> Result<Option<Vec<Message>>, TurnError> {
+        let mut clock = Clock::start();
+        let Some(open) = OpenTurn::open(&self.store, conversation, turn).await? else {
+            return Ok(None);
+        };
+        clock.lap("open");
+        self.hub
+            .send(conversation, &ServerFrame::Typing { on: true });
+        let understood = self.understand(&open).await?;
+        clock.lap("understand");
+        let angry = open.angry_with(&understood.understanding);
+        let signals = decide::Signals {
+            text: &open.text.to_lowercase(),
+            words: open.text.split_whitespace().count(),
+            understanding: &understood.understanding,
+            angry,
+        };
+        let (action, rule) = decide::decide(&signals, &self.config.policy);
+        clock.lap("decide");
+        let mut draft = Draft {
+            open: &open,
+            understood: &understood,
+            action,
+            rule,
+            angry,
+            clock,
+        };
+        let plan = self.plan(&mut draft).await?;
+        let written = self.write(&mut draft, plan, delivered).await?;
+        let finished = self.finish(draft, written)?;
+        self.deliver(finished, turn).await.map(Some)
+    }
+
+    /// Language, translation where the encoder does not read it, and the classifier.
+    async fn understand(&self, open: &OpenTurn) -> Result<Understood, TurnError> {
+        let usual = open.usual_language();
+        let understander = Arc::clone(&self.understander);
+        let text = open.text.clone();
+        let language = blocking({
+            let (understander, text) = (Arc::clone(&understander), text.clone());
+            move || understander.language(&text, &usual)
+        })
+        .await?;
+        let is_english = language == Language::english();
+        let translation = if is_english {
+            None
+        } else {
+            self.translate(open).await
+        };
+        let translated = translation.is_some();
+        let english = translation.unwrap_or_else(|| text.clone());
+        let read = english.clone();
+        let understanding = blocking(move || understander.understand(&read, language)).await??;
+        Ok(Understood {
+            understanding,
+            english,
+            translated,
+        })
+    }
+
+    /// Stores the turn, then tells the clients.
+    async fn deliver(
+        &self,
+        finished: FinishedTurn,
+        turn: TurnId,
+    ) -> Result<Vec<Message>, TurnError> {
+        let conversation = finished.outcome.conversation;
+        let state = finished.state;
+        let messages = self.store.finish_turn(finished).await?;
+        self.hub
+            .send(conversation, &ServerFrame::Typing { on: false });
+        for message in &messages {
+            self.hub.send(
+                conversation,
+                &crate::hub::message_frame(message, Some(turn)),
+            );
+        }
+        if state != ConversationState::Bot {
+            self.hub.send(conversation, &ServerFrame::Status { state });
+        }
+        Ok(messages)
+    }
+
+    /// Puts together what is stored.
+    fn finish(&self, draft: Draft<'_>, written: Written) -> Result<FinishedTurn, TurnError> {
+        let action = written.action;
+        let language = draft.language().to_owned();
+        let actions = self.buttons(action, &language)?;
+        let state = match action {
+            Action::HandOver(_) => ConversationState::Human,
+            _ => ConversationState::Bot,
+        };
+        let message = NewMessage {
+            author: crm::Author::Bot,
+            text: written.text.clone(),
+            sources: to_json(&written.sources),
+            actions: to_json(&actions),
+        };
+        let memory = draft.open.memory_after(&draft, &written);
+        Ok(FinishedTurn {
+            outcome: outcome::outcome(&draft, &written, self),
+            messages: vec![message],
+            state,
+            memory: to_json(&memory),
+            language: Some(language),
+        })
+    }
+
+    fn buttons(&self, action: Action, language: &str) -> Result<Vec<QuickReply>, TurnError> {
+        Ok(match action {
+            Action::NoAnswer | Action::Busy | Action::Refuse(RefusalReason::SignIn) => {
+                let text = self
+                    .prompts
+                    .render(language, "button_human", &self.visitor(None))?;
+                vec![QuickReply {
+                    kind: QuickReplyKind::Human,
+                    text,
+                }]
+            }
+            Action::Answer
+            | Action::Greet
+            | Action::Thank
+            | Action::Goodbye
+            | Action::About
+            | Action::OffTopic
+            | Action::HandOver(_)
+            | Action::Refuse(_) => Vec::new(),
+        })
+    }
+}
+
+/// A turn under way.
+struct Draft<'a> {
+    open: &'a OpenTurn,
+    understood: &'a Understood,
+    action: Action,
+    rule: &'static str,
+    angry: u32,
+    clock: Clock,
+}
+
+impl Draft<'_> {
+    fn language(&self) -> &str {
+        self.understood.understanding.language.as_str()
+    }
+}
+
+/// What the customer gets, and how it came about.
+#[derive(Debug, Default)]
+struct Written {
+    action: Action,
+    text: String,
+    sources: Vec<Source>,
+    facts: Vec<crate::facts::Fact>,
+    documents: Vec<String>,
+    withheld: Vec<(String, guard::Withheld)>,
+    usage: Option<generate::Usage>,
+    focus: Option<crate::desk::Focus>,
+}
+
+fn to_json(value: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
+}
+
+/// Runs what blocks for milliseconds off the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, TurnError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| TurnError::ShuttingDown)
+}

@@ -1,0 +1,52 @@
+//! Words that are said outside of a turn: the welcome, a hand-over by button, the end.
+
+use crm::ConversationId;
+use serde::Serialize;
+
+use super::decide::HandOverReason;
+use super::{TurnError, Turns};
+
+impl Turns {
+    /// First contact: says that this is an AI and how to reach a person (EU AI Act, article 50).
+    pub(crate) fn welcome(&self, language: &str, name: Option<&str>) -> Result<String, TurnError> {
+        let language = understand::Language::from_tag(language);
+        Ok(self
+            .prompts
+            .render(language.as_str(), "hello", &self.visitor(name))?)
+    }
+
+    /// What a customer is told who asked for a person by the button.
+    pub(crate) async fn hand_over_notice(&self, id: ConversationId) -> Result<String, TurnError> {
+        #[derive(Serialize)]
+        struct Context<'a> {
+            company: &'a str,
+            reason: HandOverReason,
+            hours: Option<&'a str>,
+            contact: Option<&'a str>,
+        }
+        let company = &self.config.company;
+        let context = Context {
+            company: &company.name,
+            reason: HandOverReason::Requested,
+            hours: company.hours.as_deref(),
+            contact: company.contact.as_deref(),
+        };
+        Ok(self
+            .prompts
+            .render(&self.language_of(id).await?, "handover", &context)?)
+    }
+
+    /// What is said when the customer ends the conversation.
+    pub(crate) async fn ended_notice(&self, id: ConversationId) -> Result<String, TurnError> {
+        Ok(self
+            .prompts
+            .render(&self.language_of(id).await?, "ended", &self.visitor(None))?)
+    }
+
+    async fn language_of(&self, id: ConversationId) -> Result<String, TurnError> {
+        let found = self.store.find_conversation(id).await?;
+        Ok(found
+            .and_then(|conversation| conversation.language)
+            .unwrap_or_else(|| "en".into()))
+    }
+}

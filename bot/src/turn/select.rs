@@ -1,0 +1,310 @@
+//! The fewest words of facts that keep the answer in: sentences of the passages found, chosen by
+//! what they share with the question. On two cores every hundred tokens of prompt cost a second.
+
+use std::collections::{HashMap, HashSet};
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::sentences;
+use crate::facts::{Fact, FactKind};
+use crate::library::Hit;
+use crate::protocol::Source;
+
+/// Sources shown under a reply at most.
+const MOST_SOURCES: usize = 3;
+/// Longest excerpt shown at once, in characters.
+const EXCERPT_CHARS: usize = 320;
+
+/// What facts are selected for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selection<'a> {
+    /// The question, with what it follows.
+    pub(super) query: &'a str,
+    /// The message itself.
+    pub(super) latest: &'a str,
+    /// Characters to spend.
+    pub(super) budget: usize,
+}
+
+struct Candidate {
+    hit: usize,
+    position: usize,
+    text: String,
+    words: HashSet<String>,
+    score: f32,
+}
+
+/// The sentences of `hits` that belong to the question, joined by passage, best passage first.
+pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
+    let mut candidates = candidates(hits);
+    let rarity = rarity(&candidates);
+    let query = words(selection.query);
+    let latest = words(selection.latest);
+    let weight = |words: &HashSet<String>, asked: &HashSet<String>| -> f32 {
+        let total: f32 = asked
+            .iter()
+            .map(|word| rarity.get(word).copied().unwrap_or(0.0))
+            .sum();
+        let held: f32 = asked
+            .intersection(words)
+            .map(|word| rarity.get(word).copied().unwrap_or(0.0))
+            .sum();
+        if total > 0.0 { held / total } else { 0.0 }
+    };
+    let asks_amount = asks_amount(selection.latest);
+    for candidate in &mut candidates {
+        let Some(hit) = hits.get(candidate.hit) else {
+            continue;
+        };
+        let mut context = candidate.words.clone();
+        context.extend(words(&hit.title));
+        let has_amount = candidate.text.contains(|c: char| c.is_ascii_digit());
+        candidate.score = weight(&context, &query)
+            + weight(&candidate.words, &latest)
+            + 0.9 / (1.0 + candidate.hit as f32)
+            + hit.cosine
+            + if asks_amount && has_amount { 0.25 } else { 0.0 };
+    }
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut chosen: Vec<Candidate> = Vec::new();
+    let mut spent = 0;
+    for candidate in candidates {
+        let cost = candidate.text.chars().count();
+        let repeats = chosen.iter().any(|known| known.text == candidate.text);
+        if repeats || (spent + cost > selection.budget && !chosen.is_empty()) {
+            continue;
+        }
+        spent += cost;
+        chosen.push(candidate);
+    }
+    chosen.sort_by_key(|candidate| (candidate.hit, candidate.position));
+    join(hits, &chosen)
+}
+
+/// The sentences of the hit that answer best, in order, short enough to be read at a glance.
+pub(super) fn excerpt(hit: &Hit, query: &str) -> String {
+    let selection = Selection {
+        query,
+        latest: query,
+        budget: EXCERPT_CHARS,
+    };
+    let facts = facts(std::slice::from_ref(hit), &selection);
+    facts
+        .into_iter()
+        .next()
+        .map(|fact| fact.text)
+        .unwrap_or_default()
+}
+
+/// The documents that the facts come from, for customers' eyes.
+pub(super) fn sources(facts: &[Fact]) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    for source in facts
+        .iter()
+        .filter(|fact| !fact.internal)
+        .filter_map(Fact::as_source)
+    {
+        if !sources.iter().any(|known| known.id == source.id) {
+            sources.push(source);
+        }
+    }
+    sources.truncate(MOST_SOURCES);
+    sources
+}
+
+fn candidates(hits: &[Hit]) -> Vec<Candidate> {
+    let mut all = Vec::new();
+    for (hit, found) in hits.iter().enumerate() {
+        for (position, sentence) in sentences::split(&plain(&found.text))
+            .into_iter()
+            .enumerate()
+        {
+            let text = sentence.trim().to_owned();
+            if text.is_empty() || names_a_tool(&text) {
+                continue;
+            }
+            let words = words(&text);
+            all.push(Candidate {
+                hit,
+                position,
+                text,
+                words,
+                score: 0.0,
+            });
+        }
+    }
+    all
+}
+
+fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
+    let mut facts: Vec<(usize, Fact)> = Vec::new();
+    for candidate in chosen {
+        match facts.last_mut() {
+            Some((hit, fact)) if *hit == candidate.hit => {
+                fact.text.push(' ');
+                fact.text.push_str(&candidate.text);
+            }
+            _ => {
+                let Some(hit) = hits.get(candidate.hit) else {
+                    continue;
+                };
+                facts.push((
+                    candidate.hit,
+                    Fact {
+                        kind: FactKind::Knowledge,
+                        source: hit.document.clone(),
+                        title: hit.title.clone(),
+                        url: hit.url.clone(),
+                        text: candidate.text.clone(),
+                        cosine: Some(hit.cosine),
+                        internal: hit.is_internal(),
+                    },
+                ));
+            }
+        }
+    }
+    facts.into_iter().map(|(_, fact)| fact).collect()
+}
+
+/// Markdown's signs are for the eye; the model and the guard read words.
+fn plain(text: &str) -> String {
+    text.lines()
+        .map(|line| {
+            line.trim_start_matches('#')
+                .replace("**", "")
+                .replace('|', " ")
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Internal procedures name tools and codes (`open_account_4821`): nothing for a customer.
+fn names_a_tool(sentence: &str) -> bool {
+    sentence
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .any(|word| {
+            let parts = word.split('_').filter(|part| !part.is_empty()).count();
+            let is_code = word.len() >= 12
+                && word.chars().any(|c| c.is_ascii_digit())
+                && word.chars().any(|c| c.is_ascii_uppercase())
+                && !word.chars().any(|c| c.is_ascii_lowercase());
+            parts >= 2 && word.contains('_') && word.chars().any(|c| c.is_ascii_lowercase())
+                || is_code
+        })
+}
+
+fn asks_amount(text: &str) -> bool {
+    const AMOUNT: &[&str] = &[
+        "how much",
+        "how many",
+        "how long",
+        "how quickly",
+        "how fast",
+        "how high",
+        "how old",
+        "what rate",
+        "fee",
+        "cost",
+        "price",
+        "limit",
+        "percent",
+        "rate",
+        "apy",
+        "apr",
+        "when",
+        "hours",
+        "days",
+        "max",
+        "minimum",
+        "charge",
+        "balance",
+        "discount",
+    ];
+    let lower = text.to_lowercase();
+    AMOUNT.iter().any(|word| lower.contains(word))
+}
+
+fn words(text: &str) -> HashSet<String> {
+    text.unicode_words()
+        .map(|word| {
+            let lower = word.to_lowercase();
+            lower
+                .strip_suffix('s')
+                .filter(|short| short.len() > 3)
+                .unwrap_or(&lower)
+                .to_owned()
+        })
+        .filter(|word| word.chars().count() > 1)
+        .collect()
+}
+
+/// Words that few of the sentences hold weigh more.
+fn rarity(candidates: &[Candidate]) -> HashMap<String, f32> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for word in candidates.iter().flat_map(|candidate| &candidate.words) {
+        *counts.entry(word.as_str()).or_default() += 1;
+    }
+    let all = candidates.len() as f32;
+    counts
+        .into_iter()
+        .map(|(word, count)| (word.to_owned(), (1.0 + all / count as f32).ln()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hit(document: &str, title: &str, text: &str) -> Hit {
+        Hit {
+            document: document.into(),
+            title: title.into(),
+            text: text.into(),
+            url: None,
+            cosine: 0.6,
+            score: 1.0,
+        }
+    }
+
+    #[test]
+    fn the_sentence_that_answers_survives_a_small_budget() {
+        let long = "Our garden is lovely in spring. The monthly fee of the account is $20. Branches open early. Statements are sent by post.";
+        let hits = [
+            hit("a", "Accounts", long),
+            hit("b", "Garden", "Roses need water every day."),
+        ];
+        let query = "what is the monthly fee?";
+        let facts = facts(
+            &hits,
+            &Selection {
+                query,
+                latest: query,
+                budget: 45,
+            },
+        );
+        assert_eq!(facts.len(), 1);
+        assert_eq!(facts[0].text, "The monthly fee of the account is $20.");
+    }
+
+    #[test]
+    fn tools_of_internal_procedures_never_leave() {
+        let hits = [hit(
+            "i",
+            "Internal: Opening",
+            "Use open_account_4821 now. The customer must be 18.",
+        )];
+        let facts = facts(
+            &hits,
+            &Selection {
+                query: "how old",
+                latest: "how old",
+                budget: 500,
+            },
+        );
+        assert_eq!(facts[0].text, "The customer must be 18.");
+        assert!(
+            sources(&facts).is_empty(),
+            "an internal document is not shown as a source"
+        );
+    }
+}

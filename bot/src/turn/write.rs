@@ -1,0 +1,291 @@
+//! Saying it: ready words at once, the model's sentence by sentence, each past the guard first.
+
+use std::time::Duration;
+
+use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role};
+use serde::Serialize;
+
+use super::compose::{Assignment, Plan};
+use super::guard::Withheld;
+use super::sentences::Sentences;
+use super::{Action, Delivered, Draft, OpenTurn, TurnError, Turns, Written};
+use crate::protocol::ServerFrame;
+
+/// What the model writes when the facts do not answer.
+const NO_ANSWER: &str = "NO ANSWER";
+/// Longest wait for the model, from the request to its last word.
+const MOST_TIME: Duration = Duration::from_secs(90);
+
+/// How the model's part ended.
+enum Ending {
+    /// It wrote to the end.
+    Finished,
+    /// The facts do not answer, in its judgement.
+    NoAnswer,
+    /// It could not write.
+    Failed { busy: bool },
+}
+
+impl Turns {
+    /// Carries out the plan.
+    pub(super) async fn write(
+        &self,
+        draft: &mut Draft<'_>,
+        plan: Plan,
+        delivered: &Delivered,
+    ) -> Result<Written, TurnError> {
+        match plan {
+            Plan::Ready(written) => {
+                delivered.set();
+                Ok(written)
+            }
+            Plan::Write(assignment) => self.write_assignment(draft, *assignment, delivered).await,
+        }
+    }
+
+    async fn write_assignment(
+        &self,
+        draft: &mut Draft<'_>,
+        assignment: Assignment,
+        delivered: &Delivered,
+    ) -> Result<Written, TurnError> {
+        let Assignment {
+            prompt,
+            guard,
+            lead,
+            fallback,
+            base,
+        } = assignment;
+        let mut speech = Speech {
+            turns: self,
+            open: draft.open,
+            delivered,
+            guard: &guard,
+            said: String::new(),
+            lead: lead.clone(),
+            withheld: Vec::new(),
+            usage: None,
+            first_token: None,
+        };
+        let ending = match tokio::time::timeout(MOST_TIME, speech.speak(self.request(prompt))).await
+        {
+            Ok(ending) => ending,
+            Err(_) => Ending::Failed { busy: false },
+        };
+        let Speech {
+            said,
+            withheld,
+            usage,
+            first_token,
+            ..
+        } = speech;
+        if first_token.is_some() {
+            draft.clock.since_start("first_token");
+        }
+        draft.clock.lap("generate");
+        let written = Written {
+            withheld,
+            usage,
+            ..base
+        };
+        self.close(
+            draft,
+            written,
+            Said {
+                lead,
+                said,
+                fallback,
+                ending,
+            },
+        )
+    }
+
+    /// Chooses the final words by what the model gave.
+    fn close(&self, draft: &Draft<'_>, written: Written, said: Said) -> Result<Written, TurnError> {
+        let Said {
+            lead,
+            said,
+            fallback,
+            ending,
+        } = said;
+        if !said.is_empty() {
+            let text = join(&lead, said.trim());
+            return Ok(Written { text, ..written });
+        }
+        let has_record = written.focus.is_some() && !lead.is_empty();
+        let instead = match ending {
+            // The records have been told; what is missing is a rule that is not known.
+            Ending::NoAnswer | Ending::Finished | Ending::Failed { .. } if has_record => {
+                return Ok(Written {
+                    text: lead,
+                    sources: Vec::new(),
+                    ..written
+                });
+            }
+            Ending::NoAnswer => Action::NoAnswer,
+            Ending::Finished | Ending::Failed { .. } if fallback.is_some() => {
+                let text = join(&lead, &fallback.unwrap_or_default());
+                return Ok(Written { text, ..written });
+            }
+            Ending::Failed { busy: true } => Action::Busy,
+            Ending::Finished | Ending::Failed { busy: false } => Action::NoAnswer,
+        };
+        let ready = self.ready(draft, instead)?;
+        Ok(Written {
+            action: ready.action,
+            text: ready.text,
+            sources: Vec::new(),
+            ..written
+        })
+    }
+
+    fn request(&self, prompt: Vec<PromptMessage>) -> Request {
+        let config = &self.config.generate;
+        Request {
+            prompt,
+            max_tokens: config.max_tokens,
+            stop: vec!["\n\nQuestion:".into(), "\n\nFacts:".into()],
+            seed: config.seed,
+            temperature: config.temperature,
+        }
+    }
+
+    /// The messages to answer in English; `None` when the model cannot translate now.
+    pub(super) async fn translate(&self, open: &OpenTurn) -> Option<String> {
+        #[derive(Serialize)]
+        struct TranslateContext<'a> {
+            message: &'a str,
+            context: &'a str,
+        }
+        let context = TranslateContext {
+            message: &open.text,
+            context: &open.memory.topic,
+        };
+        let content = self.prompts.render("en", "translate", &context).ok()?;
+        let max_tokens = (open.text.chars().count() * 2).clamp(32, 256);
+        let prompt = vec![PromptMessage {
+            role: Role::User,
+            content,
+        }];
+        let request = Request {
+            max_tokens,
+            stop: vec!["\n\n".into()],
+            ..self.request(prompt)
+        };
+        let mut generation = self.generator.generate(request).await.ok()?;
+        let mut text = String::new();
+        while let Some(chunk) = generation.next().await {
+            match chunk.ok()? {
+                Chunk::Text(piece) => text.push_str(&piece),
+                Chunk::Done { .. } => break,
+            }
+        }
+        let text = text
+            .trim()
+            .trim_start_matches("Translation:")
+            .trim()
+            .to_owned();
+        (!text.is_empty()).then_some(text)
+    }
+}
+
+/// What was said, and how it ended.
+struct Said {
+    lead: String,
+    said: String,
+    fallback: Option<String>,
+    ending: Ending,
+}
+
+fn join(lead: &str, rest: &str) -> String {
+    if lead.is_empty() {
+        rest.to_owned()
+    } else {
+        format!("{lead} {rest}")
+    }
+}
+
+/// The model's words on their way to the customer.
+struct Speech<'a> {
+    turns: &'a Turns,
+    open: &'a OpenTurn,
+    delivered: &'a Delivered,
+    guard: &'a super::guard::Guard,
+    said: String,
+    lead: String,
+    withheld: Vec<(String, Withheld)>,
+    usage: Option<generate::Usage>,
+    first_token: Option<std::time::Instant>,
+}
+
+impl Speech<'_> {
+    async fn speak(&mut self, request: Request) -> Ending {
+        if !self.lead.is_empty() {
+            let lead = format!("{} ", self.lead);
+            self.send(&lead);
+        }
+        match self.turns.generator.generate(request).await {
+            Ok(generation) => self.listen(generation).await,
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    async fn listen(&mut self, mut generation: Generation) -> Ending {
+        let mut sentences = Sentences::default();
+        while let Some(chunk) = generation.next().await {
+            match chunk {
+                Ok(Chunk::Text(text)) => {
+                    self.first_token.get_or_insert_with(std::time::Instant::now);
+                    for sentence in sentences.push(&text) {
+                        if !self.say(&sentence) {
+                            return Ending::NoAnswer;
+                        }
+                    }
+                }
+                Ok(Chunk::Done { usage, .. }) => self.usage = Some(usage),
+                Err(error) => return self.failed(&error),
+            }
+        }
+        match sentences.finish() {
+            Some(last) if !self.say(&last) => Ending::NoAnswer,
+            _ => Ending::Finished,
+        }
+    }
+
+    /// Checks a sentence and sends it, or withholds it; `false` when the model says that it has no
+    /// answer.
+    fn say(&mut self, sentence: &str) -> bool {
+        if sentence
+            .trim()
+            .to_uppercase()
+            .replace(['_', '-'], " ")
+            .starts_with(NO_ANSWER)
+        {
+            return false;
+        }
+        match self.guard.check(sentence) {
+            Ok(()) => {
+                self.said.push_str(sentence);
+                self.send(sentence);
+            }
+            Err(reason) => self.withheld.push((sentence.trim().to_owned(), reason)),
+        }
+        true
+    }
+
+    fn send(&self, text: &str) {
+        self.delivered.set();
+        let turn = self.open.turn.to_string();
+        let frame = ServerFrame::Delta {
+            turn,
+            text: text.to_owned(),
+        };
+        self.turns.hub.send(self.open.conversation.id, &frame);
+    }
+
+    fn failed(&self, error: &GenerateError) -> Ending {
+        let busy = matches!(error, GenerateError::Busy { .. });
+        tracing::warn!(conversation = %self.open.conversation.id, "no reply was written: {error}");
+        Ending::Failed { busy }
+    }
+}
