@@ -1,0 +1,93 @@
+# Building, running, testing and measuring Frontdesk. `make` lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/frontdesk
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+export PATH := $(CACHE)/node/node_modules/.bin:$(PATH):$(HOME)/.cargo/bin
+
+FRONTDESK := $(CARGO_TARGET_DIR)/release/frontdesk
+EVALS := $(CARGO_TARGET_DIR)/release/frontdesk-evals
+
+# What `make eval` plays; `make eval WORLD=... DIALOGUES=... DATA=...` plays something else.
+WORLD ?= shop
+DATA ?= evals/worlds
+DIALOGUES ?= $(DATA)/$(WORLD)/dialogues.jsonl
+
+# How `make bench` is run.
+CONNECTIONS ?= 10000
+BENCH_PORT ?= 18080
+
+# Says how long the commands took: $(call timed,WHAT,COMMANDS)
+timed = @begun=$$SECONDS; $(2); printf '== %s: %d s\n' '$(1)' $$((SECONDS - begun))
+
+# One build for the product, its tests and its checks: the native parts take a quarter of an hour.
+RUST_TESTS := $(if $(shell PATH='$(PATH)' command -v cargo-nextest),nextest run,test)
+
+.PHONY: help run test check models widget build eval bench setup setup-tests clean
+.PHONY: test-rust test-widget test-models
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+run: setup build ## Builds everything, fetches the models, starts the server with the demo shop
+	$(FRONTDESK) models fetch
+	exec $(FRONTDESK) run --demo evals/worlds/shop
+
+test: setup-tests test-models test-rust test-widget ## Runs all tests
+
+check: setup widget ## Formatting, lints and documentation, as strict as they come
+	$(call timed,formatting,cargo fmt --all --check)
+	$(call timed,lints,cargo clippy --release --workspace --tests -- -D warnings)
+	$(call timed,documentation,RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps)
+
+models: setup test-models ## Fetches all model files, those of the tests included
+
+widget: connectors/web/dist/frontdesk.js ## Builds the chat widget, if its sources are newer
+
+eval: setup test-models ## Plays labelled dialogues and prints the figures
+	$(EVALS) replay $(DIALOGUES) --world $(WORLD) --data $(DATA)
+
+bench: setup build ## Memory per open connection of a running server
+	@$(FRONTDESK) models fetch; \
+	data=$$(mktemp -d); \
+	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(BENCH_PORT) \
+		$(FRONTDESK) run & server=$$!; \
+	trap 'kill $$server; wait $$server || true; rm -r "$$data"' EXIT; \
+	until (: </dev/tcp/127.0.0.1/$(BENCH_PORT)) 2>/dev/null; do kill -0 $$server; sleep 0.2; done; \
+	$(EVALS) connections --url ws://127.0.0.1:$(BENCH_PORT)/v1/chat --count $(CONNECTIONS) --pid $$server
+
+setup: ## Installs what building needs, where it is missing
+	@bot/setup.sh
+
+clean: ## Deletes what was built; models and data stay
+	cargo clean
+	rm -rf connectors/web/dist connectors/web/node_modules
+
+build: widget
+	$(call timed,build,cargo build --release)
+
+setup-tests:
+	$(call timed,setup,bot/setup.sh --tests)
+
+test-models: build
+	$(call timed,models,$(FRONTDESK) models fetch; $(FRONTDESK) models fetch smollm2)
+
+test-rust: widget
+	$(call timed,Rust tests,cargo $(RUST_TESTS) --release --workspace)
+
+test-widget: widget
+	$(call timed,widget tests,npm --prefix connectors/web test)
+
+WIDGET_SOURCES := $(shell find connectors/web/src connectors/web/demo -type f 2>/dev/null) \
+	connectors/web/build.mjs
+
+connectors/web/dist/frontdesk.js: connectors/web/node_modules/.package-lock.json $(WIDGET_SOURCES)
+	npm --prefix connectors/web run --silent build
+
+connectors/web/node_modules/.package-lock.json: connectors/web/package-lock.json
+	cd connectors/web && npm ci --silent --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,282 @@
+//! Labelled dialogues: what customers wrote, and what must hold of the answers.
+//!
+//! A file holds one JSON object a line. Every key under `expect` is a check and an absent key checks
+//! nothing, so an unknown key is an error: a misspelt check would otherwise pass for ever.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::wording;
+
+/// A conversation to be played.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Dialogue {
+    /// Unique within its file.
+    pub id: String,
+    /// Name of the world that it is about.
+    pub world: String,
+    /// What the customer writes in, a BCP 47 tag.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Id of the signed-in customer; `None` for an anonymous visitor.
+    #[serde(default)]
+    pub customer: Option<String>,
+    /// What kind of dialogue it is, in free words.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// The customer's messages, in order.
+    pub turns: Vec<Turn>,
+}
+
+/// One message of the customer's.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Turn {
+    /// Its text, sent as it is.
+    pub user: String,
+    /// What must hold of the answer.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// What must hold of the answer to a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expect {
+    /// The message's intent; `out_of_scope` where none fits.
+    pub intent: Option<String>,
+    /// The feeling of the message.
+    pub sentiment: Option<Sentiment>,
+    /// Documents of which one must be retrieved.
+    pub documents: Option<Vec<String>>,
+    /// Facts that the reply must state, each a list of accepted wordings.
+    pub facts: Option<Vec<Vec<String>>>,
+    /// Wordings that the reply must not contain.
+    pub forbid: Option<Vec<String>>,
+    /// False where the world holds no answer. True checks nothing.
+    pub answerable: Option<bool>,
+    /// Whether the turn must pass the conversation to a person.
+    pub handoff: Option<bool>,
+    /// True where the request must be declined. False checks nothing.
+    pub refuse: Option<bool>,
+}
+
+/// The feeling of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sentiment {
+    /// Annoyed, sad or angry.
+    Negative,
+    /// Neither.
+    Neutral,
+    /// Pleased.
+    Positive,
+}
+
+impl fmt::Display for Sentiment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Negative => "negative",
+            Self::Neutral => "neutral",
+            Self::Positive => "positive",
+        })
+    }
+}
+
+/// Why a file of dialogues cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum DialogueError {
+    /// The file cannot be read.
+    #[error("the dialogues {} cannot be read: give the path of a UTF-8 text file", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line is no dialogue.
+    #[error("{}:{line}: {reason}", file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Reads all dialogues of a file.
+///
+/// # Errors
+/// [`DialogueError`] for the first line that is no sound dialogue; half a file would make figures
+/// that cannot be compared.
+pub fn read(file: &Path) -> Result<Vec<Dialogue>, DialogueError> {
+    let text = std::fs::read_to_string(file).map_err(|source| DialogueError::Unreadable {
+        file: file.to_owned(),
+        source,
+    })?;
+    parse(&text).map_err(|(line, reason)| DialogueError::Line {
+        file: file.to_owned(),
+        line,
+        reason,
+    })
+}
+
+/// The dialogues of a text, or the first bad line's number and what is wrong with it.
+fn parse(text: &str) -> Result<Vec<Dialogue>, (usize, String)> {
+    let mut ids = HashSet::new();
+    let mut dialogues = Vec::new();
+    for (number, line) in (1..)
+        .zip(text.lines())
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
+        let dialogue: Dialogue =
+            serde_json::from_str(line).map_err(|error| (number, error.to_string()))?;
+        dialogue.check().map_err(|reason| (number, reason))?;
+        if !ids.insert(dialogue.id.clone()) {
+            return Err((
+                number,
+                format!("a dialogue {:?} came before: rename one", dialogue.id),
+            ));
+        }
+        dialogues.push(dialogue);
+    }
+    Ok(dialogues)
+}
+
+impl Dialogue {
+    /// What the JSON shape alone does not forbid.
+    fn check(&self) -> Result<(), String> {
+        if self.turns.is_empty() {
+            return Err("the dialogue has no turns: write at least one".to_owned());
+        }
+        for (number, turn) in (1..).zip(&self.turns) {
+            turn.check()
+                .map_err(|reason| format!("turn {number}: {reason}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Turn {
+    fn check(&self) -> Result<(), String> {
+        if self.user.trim().is_empty() {
+            return Err("the message is empty: a server does not take it".to_owned());
+        }
+        let Expect {
+            documents,
+            facts,
+            forbid,
+            ..
+        } = &self.expect;
+        if documents.as_ref().is_some_and(Vec::is_empty) {
+            return Err("`documents` is empty: name one or leave the key out".to_owned());
+        }
+        if facts
+            .as_ref()
+            .is_some_and(|facts| facts.is_empty() || facts.iter().any(Vec::is_empty))
+        {
+            return Err("`facts` has an empty list: nothing could ever match it".to_owned());
+        }
+        let mut wordings = facts
+            .iter()
+            .flatten()
+            .flatten()
+            .chain(forbid.iter().flatten());
+        if wordings.any(|wording| wording::is_blank(wording)) {
+            return Err("a wording is blank: it would be found nowhere".to_owned());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialogue_is_read_with_all_its_checks() {
+        let line = r#"{"id": "b-1", "world": "bank-knowledge", "language": "en", "customer": null,
+            "tags": ["typos"], "turns": [{"user": "whats the fee??", "expect": {
+            "intent": "out_of_scope", "sentiment": "neutral", "documents": ["d1"],
+            "facts": [["$150", "150 dollars"]], "forbid": ["no fee"], "answerable": false,
+            "handoff": false, "refuse": true}}, {"user": "ok"}]}"#
+            .replace('\n', " ");
+        let dialogues = parse(&format!("\n{line}\n\n")).unwrap();
+        let [dialogue] = dialogues.as_slice() else {
+            panic!("{dialogues:?}")
+        };
+        assert_eq!(dialogue.customer, None);
+        let [first, second] = dialogue.turns.as_slice() else {
+            panic!("{dialogue:?}")
+        };
+        assert_eq!(
+            first.expect,
+            Expect {
+                intent: Some("out_of_scope".into()),
+                sentiment: Some(Sentiment::Neutral),
+                documents: Some(vec!["d1".into()]),
+                facts: Some(vec![vec!["$150".into(), "150 dollars".into()]]),
+                forbid: Some(vec!["no fee".into()]),
+                answerable: Some(false),
+                handoff: Some(false),
+                refuse: Some(true),
+            }
+        );
+        assert_eq!(second.expect, Expect::default());
+    }
+
+    #[test]
+    fn a_bad_line_is_named_with_its_reason() {
+        let good = r#"{"id": "a", "world": "w", "turns": [{"user": "hi"}]}"#;
+        for (bad, reason) in [
+            ("{", "EOF"),
+            (r#"{"id": "b", "world": "w"}"#, "missing field `turns`"),
+            (r#"{"id": "b", "world": "w", "turns": []}"#, "no turns"),
+            (
+                r#"{"id": "b", "world": "w", "turns": [{"user": " "}]}"#,
+                "turn 1: the message",
+            ),
+            (good, "\"a\" came before"),
+            (&expecting(r#"{"fact": [["1"]]}"#), "unknown field `fact`"),
+            (&expecting(r#"{"facts": [[]]}"#), "empty list"),
+            (&expecting(r#"{"facts": [["$5", " "]]}"#), "blank"),
+            (&expecting(r#"{"forbid": [""]}"#), "blank"),
+            (&expecting(r#"{"documents": []}"#), "`documents` is empty"),
+            (
+                &expecting(r#"{"sentiment": "angry"}"#),
+                "unknown variant `angry`",
+            ),
+        ] {
+            let (line, said) = parse(&format!("{good}\n\n{bad}\n")).unwrap_err();
+            assert_eq!(line, 3, "{bad}: {said}");
+            assert!(said.contains(reason), "{bad}: {said}");
+        }
+    }
+
+    fn expecting(expect: &str) -> String {
+        format!(r#"{{"id": "b", "world": "w", "turns": [{{"user": "hi", "expect": {expect}}}]}}"#)
+    }
+
+    #[test]
+    fn the_shops_own_dialogues_are_sound() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds/shop/dialogues.jsonl");
+        let dialogues = read(&file).unwrap();
+        assert!(dialogues.len() >= 30, "{}", dialogues.len());
+        assert!(dialogues.iter().all(|dialogue| dialogue.world == "shop"));
+    }
+
+    #[test]
+    fn a_missing_file_is_said() {
+        let error = read(Path::new("no-such-dialogues.jsonl")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("no-such-dialogues.jsonl cannot be read"),
+            "{error}"
+        );
+    }
+}

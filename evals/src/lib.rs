@@ -1,0 +1,27 @@
+//! Measuring Frontdesk: labelled dialogues are played through a running server, and every turn is
+//! judged.
+//!
+//! A [`World`](worlds::World) is the body of facts that dialogues are about; a
+//! [`House`](house::House) is a server over it; [`replay`](replay::replay) plays
+//! [`Dialogue`](dialogue::Dialogue)s in it; [`Summary`](summary::Summary) counts and
+//! [`report`] prints. [`connections`] weighs a server's idle connections.
+
+pub mod chat;
+pub mod checks;
+pub mod connections;
+pub mod dialogue;
+pub mod exchange;
+pub mod house;
+pub mod outcome;
+pub mod percentile;
+pub mod phrasing;
+pub mod played;
+pub mod replay;
+pub mod report;
+pub mod summary;
+pub mod wording;
+pub mod worlds;
+
+mod prepared;
+#[cfg(test)]
+mod testing;

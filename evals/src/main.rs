@@ -1,0 +1,252 @@
+//! `frontdesk-evals`: plays labelled dialogues against Frontdesk, and weighs its connections.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand};
+use evals::connections;
+use evals::dialogue::{self, Dialogue};
+use evals::house::{House, Plan};
+use evals::replay::{PATIENCE, replay};
+use evals::report;
+use evals::summary::Summary;
+use evals::worlds::World;
+use frontdesk::Config;
+use indicatif::{ProgressBar, ProgressStyle};
+use tracing_subscriber::EnvFilter;
+
+/// Measures Frontdesk.
+#[derive(Debug, Parser)]
+#[command(name = "frontdesk-evals", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays labelled dialogues through a server of its own and checks every turn.
+    Replay(Replay),
+    /// Opens idle connections to a running server and weighs its process.
+    Connections(Connections),
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// File of dialogues, one JSON object a line.
+    dialogues: PathBuf,
+    /// World whose dialogues are played; those of others are passed over.
+    #[arg(long, value_enum)]
+    world: World,
+    /// Folder that holds the world's folder.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// File to write every turn and all figures to.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Plays at most so many dialogues.
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Plays only the dialogues of these ids.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Configuration file of the server.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Reply model: a name from the list of models, a path, or `owner/repository/file.gguf`.
+    #[arg(long)]
+    model: Option<String>,
+    /// Empty folder to leave the server's data in.
+    #[arg(long)]
+    keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Connections {
+    /// The chat (`ws://127.0.0.1:8080/v1/chat`).
+    #[arg(long)]
+    url: String,
+    /// How many connections.
+    #[arg(long, default_value_t = 10_000)]
+    count: usize,
+    /// Id of the server's process.
+    #[arg(long)]
+    pid: u32,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match cli.command {
+        Command::Replay(options) => run_replay(options).await,
+        Command::Connections(options) => run_connections(options).await,
+    }
+}
+
+async fn run_replay(options: Replay) -> anyhow::Result<()> {
+    let dialogues = choose(dialogue::read(&options.dialogues)?, &options)?;
+    let config = config(&options)?;
+    let data = options
+        .data
+        .unwrap_or_else(|| options.world.usual_data().to_owned());
+    let plan = Plan {
+        world: options.world,
+        data,
+        config,
+        keep: options.keep,
+    };
+    eprintln!(
+        "preparing the world {} and starting the server",
+        plan.world.name()
+    );
+    let house = House::open(plan).await?;
+
+    let turns = dialogues
+        .iter()
+        .map(|dialogue| dialogue.turns.len() as u64)
+        .sum();
+    let bar = progress(turns, "turns")?;
+    let desk = house.desk(PATIENCE);
+    let turns = replay(&desk, &dialogues, |played| bar.inc(played.len() as u64)).await?;
+    bar.finish_and_clear();
+    house.close().await;
+
+    let summary = Summary::of(&turns);
+    println!("{}\n{}", report::tables(&summary), report::failures(&turns));
+    if let Some(file) = options.json {
+        report::write_json(&file, &summary, &turns)?;
+    }
+    Ok(())
+}
+
+/// The dialogues of the world that were asked for.
+fn choose(dialogues: Vec<Dialogue>, options: &Replay) -> anyhow::Result<Vec<Dialogue>> {
+    let world = options.world.name();
+    let asked = |dialogue: &Dialogue| {
+        dialogue.world == world && (options.only.is_empty() || options.only.contains(&dialogue.id))
+    };
+    let chosen: Vec<_> = dialogues
+        .into_iter()
+        .filter(asked)
+        .take(options.limit.unwrap_or(usize::MAX))
+        .collect();
+    for id in &options.only {
+        if options.limit.is_none() && !chosen.iter().any(|dialogue| dialogue.id == *id) {
+            bail!("there is no dialogue {id:?} of the world {world}: see the ids in the file");
+        }
+    }
+    if chosen.is_empty() {
+        bail!(
+            "{} has no dialogue of the world {world}",
+            options.dialogues.display()
+        );
+    }
+    Ok(chosen)
+}
+
+fn config(options: &Replay) -> anyhow::Result<Config> {
+    let mut config = Config::load(options.config.as_deref(), &toml::Table::new())?;
+    if let Some(model) = &options.model {
+        config.models.reply.clone_from(model);
+    }
+    Ok(config)
+}
+
+async fn run_connections(options: Connections) -> anyhow::Result<()> {
+    let bar = progress(options.count as u64, "connections")?;
+    let memory = connections::measure(&options.url, options.count, options.pid, || bar.inc(1));
+    let memory = memory.await.context("the connections were not measured")?;
+    bar.finish_and_clear();
+    let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    println!(
+        "{} connections opened in {:.1} s, {} still open\n\
+         resident memory of the server: {:.1} MiB before, {:.1} MiB with them\n\
+         {:.1} KiB a connection",
+        memory.opened,
+        memory.seconds,
+        memory.open,
+        mebibytes(memory.before),
+        mebibytes(memory.after),
+        memory.each() / 1024.0,
+    );
+    if memory.open < memory.opened {
+        bail!(
+            "the server closed {} connections",
+            memory.opened - memory.open
+        );
+    }
+    Ok(())
+}
+
+fn progress(length: u64, unit: &str) -> anyhow::Result<ProgressBar> {
+    let template = format!("{{bar:40}} {{pos}} of {{len}} {unit}, {{elapsed}}, about {{eta}} left");
+    let style = ProgressStyle::with_template(&template)?;
+    Ok(ProgressBar::new(length).with_style(style))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    fn options(arguments: &[&str]) -> Replay {
+        let start = ["frontdesk-evals", "replay", "d.jsonl", "--world", "shop"];
+        let cli = Cli::parse_from(start.iter().chain(arguments));
+        let Command::Replay(options) = cli.command else {
+            panic!("{cli:?}")
+        };
+        options
+    }
+
+    fn dialogues() -> Vec<Dialogue> {
+        [("a", "shop"), ("b", "bank-knowledge"), ("c", "shop")]
+            .map(|(id, world)| {
+                let turns = serde_json::json!([{"user": "hi"}]);
+                serde_json::from_value(
+                    serde_json::json!({"id": id, "world": world, "turns": turns}),
+                )
+                .unwrap()
+            })
+            .into()
+    }
+
+    fn chosen(arguments: &[&str]) -> Vec<String> {
+        let chosen = choose(dialogues(), &options(arguments)).unwrap();
+        chosen.into_iter().map(|dialogue| dialogue.id).collect()
+    }
+
+    #[test]
+    fn only_dialogues_of_the_world_are_chosen() {
+        assert_eq!(chosen(&[]), ["a", "c"]);
+        assert_eq!(chosen(&["--limit", "1"]), ["a"]);
+        assert_eq!(chosen(&["--only", "c"]), ["c"]);
+        assert_eq!(chosen(&["--only", "c,a"]), ["a", "c"]);
+    }
+
+    #[test]
+    fn a_dialogue_that_is_not_there_is_an_error() {
+        for arguments in [&["--only", "b"], &["--only", "z"], &["--limit", "0"]] {
+            assert!(
+                choose(dialogues(), &options(arguments)).is_err(),
+                "{arguments:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_model_on_the_command_line_wins() {
+        let config = config(&options(&["--model", "small"])).unwrap();
+        assert_eq!(config.models.reply, "small");
+    }
+}

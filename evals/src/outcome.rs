@@ -1,0 +1,105 @@
+//! What the server wrote down about a turn, as far as it is measured.
+//!
+//! The record is JSON of the server's own. Every key of it may be absent, as a turn that was not
+//! answered from knowledge has retrieved nothing.
+
+use crm::Outcome;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Stages of a turn in the order they happen; others are listed after them.
+pub const STAGES: [&str; 9] = [
+    "open",
+    "understand",
+    "decide",
+    "retrieve",
+    "compose",
+    "first_token",
+    "generate",
+    "guard",
+    "deliver",
+];
+
+/// Tokens that a turn has cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Usage {
+    /// Tokens of the prompt, reused ones included.
+    pub prompt_tokens: u64,
+    /// Tokens of the prompt that were still in the cache.
+    pub reused_tokens: u64,
+    /// Tokens written.
+    pub output_tokens: u64,
+}
+
+/// Ids of the documents retrieved, best first.
+pub fn documents(outcome: &Outcome) -> Vec<&str> {
+    let documents = outcome.record.get("documents").and_then(Value::as_array);
+    documents
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
+}
+
+/// Milliseconds of every stage that took place.
+pub fn stages(outcome: &Outcome) -> impl Iterator<Item = (&str, f64)> {
+    let stages = outcome.record.get("stages_ms").and_then(Value::as_object);
+    stages
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, ms)| Some((name.as_str(), ms.as_f64()?)))
+}
+
+/// Tokens of the turn; `None` when no model was asked.
+pub fn usage(outcome: &Outcome) -> Option<Usage> {
+    let usage = outcome
+        .record
+        .get("usage")
+        .filter(|usage| !usage.is_null())?;
+    Usage::deserialize(usage).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::outcome;
+
+    #[test]
+    fn a_record_is_read_where_it_says_something() {
+        let mut outcome = outcome("track_order", "neutral", "answer");
+        outcome.record = json!({
+            "stages_ms": {"open": 1.5, "retrieve": 20},
+            "documents": ["a", "b"],
+            "usage": {"prompt_tokens": 700, "reused_tokens": 650, "output_tokens": 41},
+        });
+        assert_eq!(documents(&outcome), ["a", "b"]);
+        assert_eq!(
+            stages(&outcome).collect::<Vec<_>>(),
+            [("open", 1.5), ("retrieve", 20.0)]
+        );
+        let tokens = Usage {
+            prompt_tokens: 700,
+            reused_tokens: 650,
+            output_tokens: 41,
+        };
+        assert_eq!(usage(&outcome), Some(tokens));
+    }
+
+    #[test]
+    fn a_record_without_the_keys_says_nothing() {
+        for record in [
+            json!({}),
+            json!(null),
+            json!({"usage": null, "documents": 3}),
+        ] {
+            let mut outcome = outcome("greeting", "neutral", "greet");
+            outcome.record = record;
+            assert!(documents(&outcome).is_empty());
+            assert_eq!(stages(&outcome).count(), 0);
+            assert_eq!(usage(&outcome), None);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The figures of a replay: checks passed, times, tokens.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::checks::{Check, Finding};
+use crate::outcome::{self, STAGES, Usage};
+use crate::percentile::Spread;
+use crate::played::{Ending, PlayedTurn};
+
+/// How often something held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Times it held.
+    pub passed: usize,
+    /// Times it was looked at.
+    pub total: usize,
+}
+
+impl Tally {
+    /// `passed` of `total`, in `[0, 1]`; `None` of nothing.
+    pub fn share(self) -> Option<f64> {
+        (self.total > 0).then(|| self.passed as f64 / self.total as f64)
+    }
+
+    fn count(&mut self, passed: bool) {
+        self.passed += usize::from(passed);
+        self.total += 1;
+    }
+}
+
+/// A named spread of milliseconds or tokens.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// What was measured.
+    pub name: String,
+    /// Its spread.
+    #[serde(flatten)]
+    pub spread: Spread,
+}
+
+/// How turns ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Endings {
+    /// With a reply, or left to a person without one.
+    pub answered: usize,
+    /// Not sent, as a person had taken over.
+    pub silent: usize,
+    /// Broken off.
+    pub broken: usize,
+}
+
+/// The figures of a replay.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// How turns ended.
+    pub endings: Endings,
+    /// Checks that were asked for, by [`Check::ALL`]'s order.
+    pub checks: Vec<(Check, Tally)>,
+    /// Facts, had it been enough to show them in a preview.
+    pub shown: Tally,
+    /// Times as the customer saw them, in milliseconds.
+    pub times: Vec<Figure>,
+    /// Times of the server's stages, in milliseconds.
+    pub stages: Vec<Figure>,
+    /// Tokens of the turns that asked a model.
+    pub tokens: Vec<Figure>,
+    /// Answered turns that cost no model token, of those with an outcome.
+    pub without_model: Tally,
+}
+
+impl Summary {
+    /// The figures of `turns`.
+    pub fn of(turns: &[PlayedTurn]) -> Self {
+        let mut shown = Tally::default();
+        turns
+            .iter()
+            .filter_map(|turn| turn.shown)
+            .for_each(|passed| shown.count(passed));
+        Self {
+            endings: endings(turns),
+            checks: checks(turns),
+            shown,
+            times: times(turns),
+            stages: stages(turns),
+            tokens: tokens(turns),
+            without_model: without_model(turns),
+        }
+    }
+
+    /// How often `check` passed; nothing of nothing if it was never asked for.
+    pub fn tally(&self, check: Check) -> Tally {
+        let found = self.checks.iter().find(|(other, _)| *other == check);
+        found.map(|(_, tally)| *tally).unwrap_or_default()
+    }
+}
+
+fn endings(turns: &[PlayedTurn]) -> Endings {
+    let mut endings = Endings::default();
+    for turn in turns {
+        match turn.ending {
+            Ending::Replied | Ending::Left => endings.answered += 1,
+            Ending::Silent => endings.silent += 1,
+            Ending::Broken { .. } => endings.broken += 1,
+        }
+    }
+    endings
+}
+
+fn checks(turns: &[PlayedTurn]) -> Vec<(Check, Tally)> {
+    let mut tallies = BTreeMap::<Check, Tally>::new();
+    for verdict in turns.iter().flat_map(|turn| &turn.checks) {
+        match verdict.finding {
+            Finding::Passed => tallies.entry(verdict.check).or_default().count(true),
+            Finding::Failed { .. } => tallies.entry(verdict.check).or_default().count(false),
+            Finding::NotMeasured => {}
+        }
+    }
+    tallies.into_iter().collect()
+}
+
+fn times(turns: &[PlayedTurn]) -> Vec<Figure> {
+    let all = || turns.iter().map(|turn| turn.times);
+    [
+        figure(
+            "first useful content",
+            all().filter_map(|times| times.useful_ms),
+        ),
+        figure(
+            "first sentence of the reply",
+            all().filter_map(|times| times.sentence_ms),
+        ),
+        figure("whole reply", all().filter_map(|times| times.reply_ms)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn stages(turns: &[PlayedTurn]) -> Vec<Figure> {
+    let mut by_stage = BTreeMap::<(usize, &str), Vec<f64>>::new();
+    for outcome in turns.iter().filter_map(|turn| turn.outcome.as_ref()) {
+        for (name, ms) in outcome::stages(outcome) {
+            let place = STAGES
+                .iter()
+                .position(|stage| *stage == name)
+                .unwrap_or(STAGES.len());
+            by_stage.entry((place, name)).or_default().push(ms);
+        }
+    }
+    by_stage
+        .into_iter()
+        .filter_map(|((_, name), values)| figure(name, values))
+        .collect()
+}
+
+fn usages(turns: &[PlayedTurn]) -> impl Iterator<Item = Usage> {
+    turns
+        .iter()
+        .filter_map(|turn| outcome::usage(turn.outcome.as_ref()?))
+}
+
+fn tokens(turns: &[PlayedTurn]) -> Vec<Figure> {
+    let spread = |name, count: fn(Usage) -> u64| {
+        figure(name, usages(turns).map(|usage| count(usage) as f64))
+    };
+    [
+        spread("prompt", |usage| usage.prompt_tokens),
+        spread("reused from the cache", |usage| usage.reused_tokens),
+        spread("written", |usage| usage.output_tokens),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn without_model(turns: &[PlayedTurn]) -> Tally {
+    let mut tally = Tally::default();
+    for outcome in turns.iter().filter_map(|turn| turn.outcome.as_ref()) {
+        let usage = outcome::usage(outcome);
+        tally.count(usage.is_none_or(|usage| usage.output_tokens == 0));
+    }
+    tally
+}
+
+fn figure(name: &str, values: impl IntoIterator<Item = f64>) -> Option<Figure> {
+    Some(Figure {
+        name: name.to_owned(),
+        spread: Spread::of(values)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{failed, passed, played};
+
+    #[test]
+    fn checks_are_counted_and_what_was_not_measured_is_not() {
+        let mut turns = vec![played("a", 1), played("a", 2), played("b", 1)];
+        turns[0].checks = vec![
+            passed(Check::Intent),
+            failed(Check::Facts, "not stated: $5"),
+        ];
+        turns[1].checks = vec![failed(Check::Intent, "complaint, not review")];
+        turns[2].checks = vec![crate::checks::Verdict {
+            check: Check::Intent,
+            finding: Finding::NotMeasured,
+        }];
+        turns[0].shown = Some(true);
+        turns[2].ending = Ending::Silent;
+        let summary = Summary::of(&turns);
+        assert_eq!(
+            summary.tally(Check::Intent),
+            Tally {
+                passed: 1,
+                total: 2
+            }
+        );
+        assert_eq!(summary.tally(Check::Intent).share(), Some(0.5));
+        assert_eq!(
+            summary.tally(Check::Facts),
+            Tally {
+                passed: 0,
+                total: 1
+            }
+        );
+        assert_eq!(summary.tally(Check::Refuse).share(), None);
+        assert_eq!(
+            summary.shown,
+            Tally {
+                passed: 1,
+                total: 1
+            }
+        );
+        assert_eq!(
+            summary.endings,
+            Endings {
+                answered: 2,
+                silent: 1,
+                broken: 0
+            }
+        );
+    }
+
+    #[test]
+    fn stages_come_in_the_order_they_happen() {
+        let mut turn = played("a", 1);
+        let outcome = turn.outcome.as_mut().unwrap();
+        outcome.record = json!({"stages_ms": {"total": 9, "guard": 2, "open": 1, "retrieve": 3}});
+        let stages = Summary::of(&[turn]).stages;
+        let names: Vec<_> = stages.iter().map(|figure| figure.name.as_str()).collect();
+        assert_eq!(names, ["open", "retrieve", "guard", "total"]);
+    }
+
+    #[test]
+    fn turns_without_a_model_are_told_from_those_with() {
+        let mut turns = vec![played("a", 1), played("a", 2), played("a", 3)];
+        turns[0].outcome.as_mut().unwrap().record =
+            json!({"usage": {"prompt_tokens": 700, "reused_tokens": 600, "output_tokens": 40}});
+        turns[1].outcome.as_mut().unwrap().record = json!({"usage": null});
+        turns[2].outcome = None;
+        let summary = Summary::of(&turns);
+        assert_eq!(
+            summary.without_model,
+            Tally {
+                passed: 1,
+                total: 2
+            }
+        );
+        let written = summary
+            .tokens
+            .iter()
+            .find(|figure| figure.name == "written")
+            .unwrap();
+        assert_eq!((written.spread.count, written.spread.p50), (1, 40.0));
+    }
+}
