@@ -10,7 +10,6 @@ use std::time::Duration;
 use crm::{ConversationId, CustomerId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::config::Secret;
@@ -48,13 +47,13 @@ pub fn verify(secret: Option<&Secret>, token: &str) -> Result<CustomerId, TokenE
     validation.validate_exp = true;
     validation.leeway = 30;
     let key = DecodingKey::from_secret(secret.reveal().as_bytes());
-    let data =
-        jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|error| {
-            match error.kind() {
-                jsonwebtoken::errors::ErrorKind::ExpiredSignature => TokenError::Expired,
-                _ => TokenError::Invalid,
-            }
-        })?;
+    let data = jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|error| {
+        if *error.kind() == jsonwebtoken::errors::ErrorKind::ExpiredSignature {
+            TokenError::Expired
+        } else {
+            TokenError::Invalid
+        }
+    })?;
     if data.claims.sub.trim().is_empty() {
         return Err(TokenError::Invalid);
     }
@@ -77,7 +76,7 @@ pub fn sign(secret: &Secret, customer: &str, valid_for: Duration) -> Result<Stri
 }
 
 /// Makes and checks the names under which browsers know their conversations: the conversation's id
-/// and, so that nobody can guess another's, a keyed hash of it.
+/// and, so that nobody can guess another's, an HMAC of it.
 #[derive(Clone, Debug)]
 pub struct ConversationKeys {
     key: Secret,
@@ -109,39 +108,25 @@ impl ConversationKeys {
     }
 
     /// The name of a conversation, for its browser only.
-    pub fn name(&self, conversation: ConversationId) -> String {
-        format!("{}.{}", conversation.0.simple(), self.tag(conversation))
+    ///
+    /// # Errors
+    /// [`TokenError::Invalid`] if it cannot be signed.
+    pub(crate) fn name(&self, conversation: ConversationId) -> Result<String, TokenError> {
+        let key = EncodingKey::from_secret(self.key.reveal().as_bytes());
+        let tag = jsonwebtoken::crypto::sign(conversation.0.as_bytes(), &key, Algorithm::HS256)
+            .map_err(|_| TokenError::Invalid)?;
+        Ok(format!("{}.{tag}", conversation.0.simple()))
     }
 
     /// The conversation of this name; `None` if the name is not ours.
-    pub fn check(&self, name: &str) -> Option<ConversationId> {
+    pub(crate) fn check(&self, name: &str) -> Option<ConversationId> {
         let (id, tag) = name.split_once('.')?;
         let conversation = ConversationId(Uuid::try_parse(id).ok()?);
-        same_bytes(tag, &self.tag(conversation)).then_some(conversation)
+        let key = DecodingKey::from_secret(self.key.reveal().as_bytes());
+        let id = conversation.0.as_bytes();
+        let is_ours = jsonwebtoken::crypto::verify(tag, id, &key, Algorithm::HS256);
+        is_ours.unwrap_or(false).then_some(conversation)
     }
-
-    /// Truncated HMAC-like keyed hash: SHA-256 over key, id and key, so that it cannot be extended.
-    fn tag(&self, conversation: ConversationId) -> String {
-        let digest = Sha256::new()
-            .chain_update(self.key.reveal())
-            .chain_update(conversation.0.as_bytes())
-            .chain_update(self.key.reveal())
-            .finalize();
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
-}
-
-/// Compares without telling by its time where the difference is.
-fn same_bytes(a: &str, b: &str) -> bool {
-    a.len() == b.len()
-        && a.bytes()
-            .zip(b.bytes())
-            .fold(0, |acc, (x, y)| acc | (x ^ y))
-            == 0
 }
 
 #[cfg(unix)]
@@ -209,7 +194,7 @@ mod tests {
             ConversationId(Uuid::now_v7()),
             ConversationId(Uuid::now_v7()),
         );
-        let name = keys.name(mine);
+        let name = keys.name(mine).unwrap();
         assert_eq!(keys.check(&name), Some(mine));
         let forged = format!("{}.{}", other.0.simple(), name.split_once('.').unwrap().1);
         assert_eq!(keys.check(&forged), None);

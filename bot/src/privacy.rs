@@ -12,7 +12,7 @@ static PERSONAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?x)
         (?P<email>[\w.+-]+@[\w-]+\.[\w.-]+)
         | (?P<iban>\b[A-Z]{2}\d{2}[\ ]?(?:[A-Z0-9]{4}[\ ]?){2,7}[A-Z0-9]{1,4}\b)
-        | (?P<number>\+?\d(?:[\ ().-]?\d){6,18})
+        | (?P<number>\+?\d(?:[\ ().-]{0,2}\d){6,18})
         ",
     )
     .ok()

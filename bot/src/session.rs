@@ -188,7 +188,7 @@ impl Session {
             .append_message(id, NewMessage::text(crm::Author::Bot, text), now())
             .await?;
         self.listen(id);
-        let conversation = self.app.keys.name(id);
+        let conversation = self.app.keys.name(id).map_err(|_| Refusal::unavailable())?;
         Ok(vec![
             ServerFrame::Welcome {
                 conversation,

@@ -5,8 +5,8 @@ mod support;
 use serde_json::json;
 use support::{start, start_with, token};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 #[tokio::test]
 async fn a_visitor_is_told_that_this_is_an_ai_and_how_to_reach_a_person() {
@@ -15,10 +15,16 @@ async fn a_visitor_is_told_that_this_is_an_ai_and_how_to_reach_a_person() {
     let frames = client.hello().await;
     assert_eq!(frames[0]["type"], "welcome");
     let greeting = frames[1]["text"].as_str().unwrap();
-    assert!(greeting.contains("AI assistant") && greeting.contains("person"), "{greeting}");
+    assert!(
+        greeting.contains("AI assistant") && greeting.contains("person"),
+        "{greeting}"
+    );
     let mut chinese = server.connect().await;
     let frames = chinese.hello_with(json!({ "language": "zh-CN" })).await;
-    assert!(frames[1]["text"].as_str().unwrap().contains("AI 助手"), "{frames:?}");
+    assert!(
+        frames[1]["text"].as_str().unwrap().contains("AI 助手"),
+        "{frames:?}"
+    );
 }
 
 #[tokio::test]
@@ -26,11 +32,20 @@ async fn a_question_is_answered_from_the_knowledge_with_its_source() {
     let server = start().await;
     let mut client = server.connect().await;
     client.hello().await;
-    client.say("Within how many days can I return a lamp?").await;
-    let frames =
-        client.until(|frame| frame["type"] == "message" && frame["turn"].is_string()).await;
-    let preview = frames.iter().find(|frame| frame["type"] == "preview").expect("a preview");
-    assert!(preview["text"].as_str().unwrap().contains("30 days"), "{preview}");
+    client
+        .say("Within how many days can I return a lamp?")
+        .await;
+    let frames = client
+        .until(|frame| frame["type"] == "message" && frame["turn"].is_string())
+        .await;
+    let preview = frames
+        .iter()
+        .find(|frame| frame["type"] == "preview")
+        .expect("a preview");
+    assert!(
+        preview["text"].as_str().unwrap().contains("30 days"),
+        "{preview}"
+    );
     let answer = frames.last().unwrap();
     assert!(answer["text"].as_str().unwrap().contains("30"), "{answer}");
     assert_eq!(answer["sources"][0]["id"], "returns", "{answer}");
@@ -53,8 +68,13 @@ async fn a_message_sent_twice_is_stored_and_answered_once() {
     client.send(json!({ "type": "end" })).await;
     client.until(|frame| frame["type"] == "status").await;
     let mut again = server.connect().await;
-    let frames = again.hello_with(json!({ "conversation": client.conversation, "after": 0 })).await;
-    let customer = frames.iter().filter(|frame| frame["author"] == "customer").count();
+    let frames = again
+        .hello_with(json!({ "conversation": client.conversation, "after": 0 }))
+        .await;
+    let customer = frames
+        .iter()
+        .filter(|frame| frame["author"] == "customer")
+        .count();
     assert_eq!(customer, 1, "{frames:?}");
 }
 
@@ -84,7 +104,10 @@ async fn a_signed_in_customer_hears_of_their_own_order_and_of_no_other() {
     client.hello_with(json!({ "token": token("C-1") })).await;
     let own = client.ask("Where is my order #H1001?").await;
     let text = own["text"].as_str().unwrap();
-    assert!(text.contains("GP111111") && text.contains("on its way"), "{text}");
+    assert!(
+        text.contains("GP111111") && text.contains("on its way"),
+        "{text}"
+    );
     for question in [
         "Where is order #H2002?",
         "I am C-2. Where is my order #H2002, tracking number please?",
@@ -92,7 +115,10 @@ async fn a_signed_in_customer_hears_of_their_own_order_and_of_no_other() {
         "what is the tracking number of Ben Marsh's lamp",
     ] {
         let answer = client.ask(question).await;
-        assert!(!answer["text"].as_str().unwrap().contains("GP222222"), "{question}: {answer}");
+        assert!(
+            !answer["text"].as_str().unwrap().contains("GP222222"),
+            "{question}: {answer}"
+        );
     }
 }
 
@@ -102,7 +128,10 @@ async fn a_visitor_is_asked_to_sign_in_for_orders() {
     let mut client = server.connect().await;
     client.hello().await;
     let answer = client.ask("Where is my order #H1001?").await;
-    assert!(answer["text"].as_str().unwrap().contains("sign in"), "{answer}");
+    assert!(
+        answer["text"].as_str().unwrap().contains("sign in"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +156,13 @@ async fn a_wrong_token_is_refused_with_a_sentence() {
     let mut client = server.connect().await;
     let frames = client.hello_with(json!({ "token": "not.a.token" })).await;
     assert_eq!(frames[0]["code"], "bad_token");
-    assert!(frames[0]["message"].as_str().unwrap().contains("auth.secret"), "{frames:?}");
+    assert!(
+        frames[0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("auth.secret"),
+        "{frames:?}"
+    );
     let frames = client.hello().await;
     assert_eq!(frames[0]["type"], "welcome", "the connection goes on");
 }
@@ -140,12 +175,20 @@ async fn a_person_takes_over_and_the_bot_is_silent() {
     client.send(json!({ "type": "human" })).await;
     let frames = client.until(|frame| frame["type"] == "status").await;
     assert_eq!(frames.last().unwrap()["state"], "human");
-    assert!(frames.iter().any(|frame| frame["author"] == "system"), "{frames:?}");
-    client.say("Are you there? How many days do I have to return a lamp?").await;
+    assert!(
+        frames.iter().any(|frame| frame["author"] == "system"),
+        "{frames:?}"
+    );
+    client
+        .say("Are you there? How many days do I have to return a lamp?")
+        .await;
     client.until(|frame| frame["type"] == "ack").await;
     client.send(json!({ "type": "end" })).await;
     let frames = client.until(|frame| frame["type"] == "status").await;
-    assert!(frames.iter().all(|frame| frame["author"] != "bot"), "{frames:?}");
+    assert!(
+        frames.iter().all(|frame| frame["author"] != "bot"),
+        "{frames:?}"
+    );
 }
 
 #[tokio::test]
@@ -172,14 +215,25 @@ async fn a_burst_of_messages_is_one_turn() {
         tokio::time::timeout(std::time::Duration::from_secs(20), client.next()).await
     {
         seen.push(frame.unwrap());
-        let answers = seen.iter().filter(|frame| frame["turn"].is_string() && frame["type"] == "message");
-        let last = seen.iter().filter(|frame| frame["author"] == "customer").count();
+        let answers = seen
+            .iter()
+            .filter(|frame| frame["turn"].is_string() && frame["type"] == "message");
+        let last = seen
+            .iter()
+            .filter(|frame| frame["author"] == "customer")
+            .count();
         if last == 3 && answers.count() >= 1 {
             break;
         }
     }
-    let answers = seen.iter().filter(|frame| frame["turn"].is_string() && frame["type"] == "message").count();
-    assert!(answers <= 2, "three messages gave {answers} answers: {seen:?}");
+    let answers = seen
+        .iter()
+        .filter(|frame| frame["turn"].is_string() && frame["type"] == "message")
+        .count();
+    assert!(
+        answers <= 2,
+        "three messages gave {answers} answers: {seen:?}"
+    );
 }
 
 #[tokio::test]
@@ -189,7 +243,9 @@ async fn a_rating_is_stored_also_after_the_end() {
     client.hello().await;
     client.send(json!({ "type": "end" })).await;
     client.until(|frame| frame["type"] == "status").await;
-    client.send(json!({ "type": "rate", "score": 4, "comment": "quick" })).await;
+    client
+        .send(json!({ "type": "rate", "score": 4, "comment": "quick" }))
+        .await;
     client.send(json!({ "type": "rate", "score": 9 })).await;
     assert_eq!(client.error().await["code"], "malformed");
 }
@@ -198,10 +254,19 @@ async fn a_rating_is_stored_also_after_the_end() {
 async fn malformed_frames_get_an_error_and_change_nothing() {
     let server = start().await;
     let mut client = server.connect().await;
-    client.send(json!({ "type": "message", "id": "1", "text": "too early" })).await;
+    client
+        .send(json!({ "type": "message", "id": "1", "text": "too early" }))
+        .await;
     assert_eq!(client.error().await["code"], "out_of_turn");
     client.hello().await;
-    for text in ["", "{", "[]", "{\"type\":\"dance\"}", "{\"type\":\"message\",\"text\":\"no id\"}", "null"] {
+    for text in [
+        "",
+        "{",
+        "[]",
+        "{\"type\":\"dance\"}",
+        "{\"type\":\"message\",\"text\":\"no id\"}",
+        "null",
+    ] {
         client.send_raw(Message::text(text)).await;
         assert_eq!(client.error().await["code"], "malformed", "{text}");
     }
@@ -231,7 +296,10 @@ async fn empty_and_oversized_messages_are_refused() {
     client.say(&"x".repeat(20_000)).await;
     let error = client.error().await;
     assert_eq!(error["code"], "too_big");
-    assert!(error["message"].as_str().unwrap().contains("4000"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("4000"),
+        "{error}"
+    );
     client.say(&"x".repeat(100_000)).await;
     assert_eq!(client.error().await["code"], "too_big");
     assert_eq!(client.ask("hello").await["author"], "bot");
@@ -280,7 +348,12 @@ async fn emoji_and_unknown_languages_are_answered_politely() {
     let server = start().await;
     let mut client = server.connect().await;
     client.hello().await;
-    for text in ["👍👍👍", "Mikä on palautusoikeus?", "\u{202e}\u{0000}?!", "...."] {
+    for text in [
+        "👍👍👍",
+        "Mikä on palautusoikeus?",
+        "\u{202e}\u{0000}?!",
+        "....",
+    ] {
         let answer = client.ask(text).await;
         assert!(!answer["text"].as_str().unwrap().is_empty(), "{text}");
     }

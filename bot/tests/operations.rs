@@ -1,5 +1,7 @@
 //! Starting, stopping, and what the operator is told.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail here")]
+
 mod support;
 
 use frontdesk::Server;
@@ -34,7 +36,11 @@ async fn health_metrics_widget_and_demo_page_are_served() {
     let address = server.server.address();
     assert!(get(address, "/healthz").await.contains("ok"));
     assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
-    assert!(get(address, "/frontdesk.js").await.contains("frontdesk-chat"));
+    assert!(
+        get(address, "/frontdesk.js")
+            .await
+            .contains("frontdesk-chat")
+    );
     assert!(get(address, "/").await.contains("<html"));
     assert!(get(address, "/demo/shop.json").await.contains("Ship Lamp"));
     assert!(get(address, "/nothing").await.starts_with("HTTP/1.1 404"));
@@ -42,7 +48,11 @@ async fn health_metrics_widget_and_demo_page_are_served() {
     client.hello().await;
     client.ask("hello").await;
     let metrics = get(address, "/metrics").await;
-    for figure in ["frontdesk_turns_total", "frontdesk_stage_seconds", "frontdesk_connections 1"] {
+    for figure in [
+        "frontdesk_turns_total",
+        "frontdesk_stage_seconds",
+        "frontdesk_connections 1",
+    ] {
         assert!(metrics.contains(figure), "{figure} is missing in {metrics}");
     }
 }
@@ -52,7 +62,11 @@ async fn the_demo_is_off_unless_asked_for() {
     let server = start_with(|config| config.demo.enabled = false).await;
     let address = server.server.address();
     assert!(get(address, "/").await.starts_with("HTTP/1.1 404"));
-    assert!(get(address, "/demo/shop.json").await.starts_with("HTTP/1.1 404"));
+    assert!(
+        get(address, "/demo/shop.json")
+            .await
+            .starts_with("HTTP/1.1 404")
+    );
 }
 
 #[tokio::test]
@@ -60,7 +74,10 @@ async fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap();
     let error = start_error(|config| config.server.listen = address).await;
-    assert!(error.contains(&address.to_string()) && error.contains("server.listen"), "{error}");
+    assert!(
+        error.contains(&address.to_string()) && error.contains("server.listen"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -78,7 +95,10 @@ async fn a_qdrant_that_does_not_answer_is_named() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let error =
         start_error(|config| config.retrieval.qdrant_url = Some(url.parse().unwrap())).await;
-    assert!(error.contains("Qdrant") && error.contains("127.0.0.1"), "{error}");
+    assert!(
+        error.contains("Qdrant") && error.contains("127.0.0.1"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -100,7 +120,10 @@ async fn a_template_with_an_unknown_variable_stops_the_start() {
     std::fs::write(folder.path().join("en/thanks.j2"), "Thanks, {{ nobody }}!").unwrap();
     let dir = folder.path().to_owned();
     let error = start_error(|config| config.prompts.dir = Some(dir)).await;
-    assert!(error.contains("en/thanks.j2, line 1") && error.contains("nobody"), "{error}");
+    assert!(
+        error.contains("en/thanks.j2, line 1") && error.contains("nobody"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -108,7 +131,9 @@ async fn stopping_tells_clients_and_loses_nothing() {
     let server = start().await;
     let mut client = server.connect().await;
     client.hello().await;
-    client.say("How long is the warranty of a lamp, and how do I return one?").await;
+    client
+        .say("How long is the warranty of a lamp, and how do I return one?")
+        .await;
     client.until(|frame| frame["type"] == "ack").await;
     let data = server.folder;
     server.server.stop().await;
@@ -119,12 +144,15 @@ async fn stopping_tells_clients_and_loses_nothing() {
     assert!(gone, "the client is told");
     // Answered before the stop or taken up after it: once, in any case.
     let server = Server::start(config(data.path())).await.unwrap();
-    let mut back =
-        support::Client::connect(&format!("ws://{}/v1/chat", server.address())).await;
-    let frames =
-        back.hello_with(json!({ "conversation": client.conversation, "after": 0 })).await;
+    let mut back = support::Client::connect(&format!("ws://{}/v1/chat", server.address())).await;
+    let frames = back
+        .hello_with(json!({ "conversation": client.conversation, "after": 0 }))
+        .await;
     let answered = |frames: &[serde_json::Value]| {
-        frames.iter().filter(|f| f["author"] == "bot" && f["seq"].as_i64() > Some(1)).count()
+        frames
+            .iter()
+            .filter(|f| f["author"] == "bot" && f["seq"].as_i64() > Some(1))
+            .count()
     };
     if answered(&frames) == 0 {
         back.answer().await;

@@ -15,6 +15,9 @@ use frontdesk::Config;
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
+/// What is logged unless `RUST_LOG` says otherwise. The index engine warns of its own defaults.
+const USUAL_LOG: &str = "warn,qdrant_edge=error";
+
 /// Measures Frontdesk.
 #[derive(Debug, Parser)]
 #[command(name = "frontdesk-evals", version)]
@@ -77,7 +80,7 @@ struct Connections {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL_LOG));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -7,17 +7,21 @@ use crm::Outcome;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Stages of a turn in the order they happen; others are listed after them.
-pub const STAGES: [&str; 9] = [
+/// Stages of a turn in the order they happen; others are listed after them. `preview`,
+/// `first_token` and `total` are counted from the turn's beginning, the rest from the stage before.
+pub const STAGES: [&str; 12] = [
     "open",
     "understand",
     "decide",
+    "desk",
     "retrieve",
+    "preview",
     "compose",
     "first_token",
     "generate",
     "guard",
     "deliver",
+    "total",
 ];
 
 /// Tokens that a turn has cost.

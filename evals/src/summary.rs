@@ -250,10 +250,10 @@ mod tests {
     fn stages_come_in_the_order_they_happen() {
         let mut turn = played("a", 1);
         let outcome = turn.outcome.as_mut().unwrap();
-        outcome.record = json!({"stages_ms": {"total": 9, "guard": 2, "open": 1, "retrieve": 3}});
+        outcome.record = json!({"stages_ms": {"total": 9, "rest": 2, "open": 1, "retrieve": 3}});
         let stages = Summary::of(&[turn]).stages;
         let names: Vec<_> = stages.iter().map(|figure| figure.name.as_str()).collect();
-        assert_eq!(names, ["open", "retrieve", "guard", "total"]);
+        assert_eq!(names, ["open", "retrieve", "total", "rest"]);
     }
 
     #[test]

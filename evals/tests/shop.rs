@@ -17,18 +17,18 @@ use frontdesk::Config;
 /// Least share of each check that must pass: what was measured, less a turn or two for another
 /// processor's rounding.
 const THRESHOLDS: [(Check, f64); 8] = [
-    (Check::Intent, 0.55),
-    (Check::Sentiment, 0.60),
-    (Check::Documents, 0.80),
-    (Check::Facts, 0.60),
+    (Check::Intent, 0.70),
+    (Check::Sentiment, 0.80),
+    (Check::Documents, 0.70),
+    (Check::Facts, 0.30),
     (Check::Forbid, 0.90),
-    (Check::Answerable, 0.65),
-    (Check::Handoff, 0.90),
-    (Check::Refuse, 0.80),
+    (Check::Answerable, 0.50),
+    (Check::Handoff, 0.85),
+    (Check::Refuse, 0.50),
 ];
 
 /// Least share of the turns that are answered without a model token.
-const WITHOUT_MODEL: f64 = 0.10;
+const WITHOUT_MODEL: f64 = 0.30;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shops_dialogues_are_answered_as_well_as_before() {

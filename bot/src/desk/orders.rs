@@ -226,9 +226,8 @@ pub(super) fn wants_to_buy(words: &Words, aspects: &Aspects) -> bool {
 /// The orders that the message is about: by number, by what is in them, by status, by what was
 /// talked about, else all of them when "my order" is said.
 fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'o Order> {
-    let has_status = |order: &&Order| {
-        named.statuses.is_empty() || named.statuses.iter().any(|status| *status == order.status)
-    };
+    let has_status =
+        |order: &&Order| named.statuses.is_empty() || named.statuses.contains(&order.status);
     let by_id = |id: &crm::OrderId| enquiry.orders.iter().find(|order| order.id == *id);
     if !named.orders.is_empty() {
         return named.orders.iter().filter_map(by_id).collect();

@@ -32,7 +32,7 @@ impl Currency {
         let whole = (amount.0.unsigned_abs() / unit.unsigned_abs()).to_string();
         let mut grouped = String::new();
         for (at, digit) in whole.chars().enumerate() {
-            if at > 0 && (whole.len() - at) % 3 == 0 {
+            if at > 0 && (whole.len() - at).is_multiple_of(3) {
                 grouped.push(',');
             }
             grouped.push(digit);

@@ -31,7 +31,10 @@ pub(super) fn product(product: &Product) -> Entry {
     let mut text = parts.into_iter().flatten().collect::<Vec<_>>().join(". ");
     text.push_str(". ");
     text.push_str(&options.join(", "));
-    let payload = json!({ "name": product.name, "category": product.category });
+    let payload = [
+        ("name", json!(product.name)),
+        ("category", json!(product.category)),
+    ];
     Entry {
         id: product.id.0.clone(),
         text,
@@ -48,7 +51,10 @@ pub(super) fn customer(customer: &Customer) -> Entry {
         .collect();
     let language = customer.language.as_deref().unwrap_or("en");
     let text = format!("customer speaking {language}. {}", attributes.join(". "));
-    let payload = json!({ "language": language, "attributes": customer.attributes });
+    let payload = [
+        ("language", json!(language)),
+        ("attributes", json!(customer.attributes)),
+    ];
     Entry {
         id: customer.id.0.clone(),
         text,
@@ -56,9 +62,11 @@ pub(super) fn customer(customer: &Customer) -> Entry {
     }
 }
 
-fn object(value: serde_json::Value) -> serde_json::Map<String, serde_json::Value> {
-    match value {
-        serde_json::Value::Object(map) => map,
-        other => serde_json::Map::from_iter([("value".to_owned(), other)]),
-    }
+fn object<const N: usize>(
+    fields: [(&str, serde_json::Value); N],
+) -> serde_json::Map<String, serde_json::Value> {
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }

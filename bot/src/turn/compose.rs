@@ -18,7 +18,7 @@ const HISTORY_CHARS: usize = 300;
 /// What is to be said.
 pub(super) enum Plan {
     /// Ready words.
-    Ready(Written),
+    Ready(Box<Written>),
     /// The model writes.
     Write(Box<Assignment>),
 }
@@ -74,7 +74,7 @@ impl Turns {
             | Action::NoAnswer
             | Action::Busy
             | Action::HandOver(_)
-            | Action::Refuse(_) => Ok(Plan::Ready(self.ready(draft, draft.action)?)),
+            | Action::Refuse(_) => Ok(ready(self.ready(draft, draft.action)?)),
         }
     }
 
@@ -133,10 +133,10 @@ impl Turns {
                     Declined::NotYourOrder => RefusalReason::NotYourOrder,
                     Declined::SignInFirst => RefusalReason::SignIn,
                 };
-                return Ok(Plan::Ready(self.ready(draft, Action::Refuse(reason))?));
+                return Ok(ready(self.ready(draft, Action::Refuse(reason))?));
             }
             DeskAnswer::Found(finding) if finding.completeness == Completeness::Whole => {
-                return Ok(Plan::Ready(self.from_desk(draft, finding)?));
+                return Ok(ready(self.desk_reply(draft, finding)?));
             }
             DeskAnswer::Found(finding) => Some(finding),
             DeskAnswer::Nothing => None,
@@ -153,7 +153,7 @@ impl Turns {
                 Action::NoAnswer
             };
             let documents = found.documents;
-            return Ok(Plan::Ready(Written {
+            return Ok(ready(Written {
                 documents,
                 ..self.ready(draft, action)?
             }));
@@ -193,7 +193,7 @@ impl Turns {
     }
 
     /// The desk's words as the whole answer.
-    fn from_desk(&self, draft: &Draft<'_>, finding: Finding) -> Result<Written, TurnError> {
+    fn desk_reply(&self, draft: &Draft<'_>, finding: Finding) -> Result<Written, TurnError> {
         let lead = self.apology(draft)?;
         let text = finding.facts.iter().map(|fact| fact.text.as_str());
         let text = lead
@@ -344,6 +344,10 @@ impl Turns {
             content,
         })
     }
+}
+
+fn ready(written: Written) -> Plan {
+    Plan::Ready(Box::new(written))
 }
 
 fn join(facts: &[Fact]) -> String {

@@ -259,7 +259,7 @@ mod tests {
             sentiment: ranking("neutral", 0.9),
             concern: ranking(concern.0, concern.1),
             language: Language::english(),
-            embedding: retrieval::Embedding::new(vec![1.0, 0.0]).unwrap(),
+            embedding: retrieval::Embedding::normalised(vec![1.0, 0.0]).unwrap(),
         }
     }
 

@@ -209,7 +209,15 @@ impl Turns {
         let actions = self.buttons(action, &language)?;
         let state = match action {
             Action::HandOver(_) => ConversationState::Human,
-            _ => ConversationState::Bot,
+            Action::Answer
+            | Action::Greet
+            | Action::Thank
+            | Action::Goodbye
+            | Action::About
+            | Action::OffTopic
+            | Action::NoAnswer
+            | Action::Busy
+            | Action::Refuse(_) => ConversationState::Bot,
         };
         let message = NewMessage {
             author: crm::Author::Bot,

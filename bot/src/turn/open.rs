@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_topic_is_cut_at_a_word() {
         assert_eq!(
-            last_chars("what does the blue account charge", 14),
+            last_chars("what does the blue account charge", 16),
             "account charge"
         );
         assert_eq!(last_chars("short", 14), "short");

@@ -41,8 +41,7 @@ pub(crate) fn split(text: &str) -> Vec<String> {
 /// End of the first sentence, past the white space that follows it: known only once something
 /// comes after it, since `3.` may go on as `3.5`.
 fn first_end(text: &str) -> Option<usize> {
-    let mut chars = text.char_indices().peekable();
-    while let Some((at, c)) = chars.next() {
+    for (at, c) in text.char_indices() {
         let after = at + c.len_utf8();
         match c {
             '。' | '！' | '？' => return Some(skip_space(text, after)),

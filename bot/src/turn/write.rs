@@ -37,7 +37,7 @@ impl Turns {
         match plan {
             Plan::Ready(written) => {
                 delivered.set();
-                Ok(written)
+                Ok(*written)
             }
             Plan::Write(assignment) => self.write_assignment(draft, *assignment, delivered).await,
         }

@@ -17,7 +17,11 @@ const NGRAM_WEIGHT: f32 = 0.7;
 pub(crate) fn features(text: &str, embedding: &Embedding) -> Vec<f32> {
     let mut all = Vec::with_capacity(embedding.dimension() + BUCKETS);
     all.extend_from_slice(embedding.as_slice());
-    all.extend(hashed_ngrams(text).into_iter().map(|value| NGRAM_WEIGHT * value));
+    all.extend(
+        hashed_ngrams(text)
+            .into_iter()
+            .map(|value| NGRAM_WEIGHT * value),
+    );
     all
 }
 

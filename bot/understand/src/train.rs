@@ -415,7 +415,7 @@ mod tests {
                 .iter()
                 .filter(|(_, label)| *label == NO_CONCERN)
                 .count()
-                >= 6
+                >= 4
         );
     }
 
