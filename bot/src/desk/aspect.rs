@@ -41,6 +41,8 @@ pub(crate) enum Aspect {
     GiftCard,
     /// Saved e-mail, address, name.
     Profile,
+    /// Points, tier and what else the company notes.
+    Membership,
 }
 
 /// Phrases that ask for an aspect; `*` stands for any word ending.
@@ -84,6 +86,7 @@ const PHRASES: &[(Aspect, &[&str])] = &[
             "track",
             "tracking number",
             "tracking no",
+            "follow it",
             "parcel number",
             "courier number",
         ],
@@ -177,7 +180,10 @@ const PHRASES: &[(Aspect, &[&str])] = &[
             "did i order",
             "did i buy",
             "contain*",
-            "how many",
+            "how many items",
+            "how many things",
+            "how many did",
+            "how many are in",
             "the other item",
             "what else is in",
             "actually get",
@@ -204,6 +210,10 @@ const PHRASES: &[(Aspect, &[&str])] = &[
         Aspect::Refund,
         &[
             "refund*",
+            "send back to me",
+            "sent back to me",
+            "did you send back",
+            "do i get back",
             "came back to me",
             "get back",
             "got back",
@@ -345,10 +355,20 @@ const PHRASES: &[(Aspect, &[&str])] = &[
             "my saved address",
             "name on my account",
             "my profile",
+            "phone number do you have",
+        ],
+    ),
+    (
+        Aspect::Membership,
+        &[
             "my points",
             "my tier",
             "loyalty points",
-            "phone number do you have",
+            "points do i",
+            "points have i",
+            "points hav i",
+            "how many points",
+            "points i have",
         ],
     ),
 ];

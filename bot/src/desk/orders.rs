@@ -34,7 +34,7 @@ const HYPOTHETICAL: &[&str] = &[
 ];
 
 /// Intents that ask for something to be done, or for a rule.
-const NOT_LOOKUPS: &[&str] = &[
+pub(super) const NOT_LOOKUPS: &[&str] = &[
     "cancel_order",
     "change_order",
     "change_shipping_address",
@@ -218,7 +218,9 @@ pub(super) fn wants_to_buy(words: &Words, aspects: &Aspects) -> bool {
         "have you got",
         "you have right now",
     ];
-    let has_product_question = aspects.has(Aspect::Stock) || words.has_any(BUYING);
+    let of_own =
+        aspects.has(Aspect::Refund) || words.has_any(&["sending back", "sent back", "returned"]);
+    let has_product_question = !of_own && (aspects.has(Aspect::Stock) || words.has_any(BUYING));
     has_product_question
         && !words.has_any(&["do you have a tracking", "do you have an eta", "did i buy"])
 }
@@ -282,10 +284,7 @@ fn is_status_question(aspects: &Aspects, named: &Named) -> bool {
 }
 
 fn is_own_intent(intent: &str) -> bool {
-    matches!(
-        intent,
-        "track_order" | "track_refund" | "check_invoice" | "get_invoice"
-    )
+    matches!(intent, "track_order" | "track_refund" | "check_invoice")
 }
 
 /// Aspects worth telling of every order when several are meant.

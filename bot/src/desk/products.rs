@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::aspect::{Aspect, Aspects};
 use super::catalogue::{option_values, options_in};
 use super::lexicon::Words;
+use super::orders::NOT_LOOKUPS;
 use super::reference::Named;
 use super::view::{self, VariantView};
 use super::{Completeness, Desk, Enquiry, Finding, Focus};
@@ -57,7 +58,7 @@ impl Desk<'_> {
         if products.is_empty() {
             return Ok(None);
         }
-        let asks = aspects.any_of_product();
+        let asks = answers_from_catalogue(enquiry, words, aspects);
         let mut facts = Vec::new();
         let mut focus = Focus {
             orders: enquiry.focus.orders.clone(),
@@ -161,6 +162,43 @@ impl Desk<'_> {
                 || aspects.has(Aspect::Cheapest),
         }
     }
+}
+
+/// Whether the catalogue alone can answer: prices, stock, and which kinds there are. What a size
+/// covers, or how a thing is washed, is a matter of knowledge.
+fn answers_from_catalogue(enquiry: &Enquiry<'_>, words: &Words, aspects: &Aspects) -> bool {
+    const KINDS: &[&str] = &[
+        "which types",
+        "what types",
+        "types are",
+        "kinds",
+        "which sizes",
+        "what sizes",
+        "which colors",
+        "what colors",
+        "which colours",
+        "what colours",
+        "capacities",
+        "come in",
+        "which ones",
+        "options",
+        "variants",
+        "versions",
+        "materials",
+    ];
+    if NOT_LOOKUPS.contains(&enquiry.intent) {
+        return false;
+    }
+    let buys = [
+        Aspect::Price,
+        Aspect::Stock,
+        Aspect::Cheapest,
+        Aspect::Dearest,
+    ];
+    let follows = enquiry.focus.sku.is_some() || !enquiry.focus.options.is_empty();
+    buys.iter().any(|aspect| aspects.has(*aspect))
+        || words.has_any(KINDS)
+        || (aspects.has(Aspect::Options) && follows)
 }
 
 /// Options asked for now, and those asked for before that are not replaced.

@@ -20,6 +20,7 @@ struct ProfileContext {
     attributes: BTreeMap<String, String>,
     asked_methods: bool,
     asked_gift_card: bool,
+    asked_attributes: bool,
 }
 
 impl Desk<'_> {
@@ -31,7 +32,7 @@ impl Desk<'_> {
     ) -> Result<Option<Finding>, PromptError> {
         let asked_methods = aspects.has(Aspect::SavedPayments);
         let asked_gift_card = aspects.has(Aspect::GiftCard);
-        let asked_profile = aspects.has(Aspect::Profile);
+        let asked_profile = aspects.has(Aspect::Profile) || aspects.has(Aspect::Membership);
         let Some(customer) = enquiry.customer else {
             return Ok(None);
         };
@@ -51,6 +52,7 @@ impl Desk<'_> {
             attributes: customer.attributes.clone(),
             asked_methods,
             asked_gift_card,
+            asked_attributes: aspects.has(Aspect::Membership),
         };
         let text = self.prompts.render(self.language, "profile", &context)?;
         let fact = Fact::of_record(

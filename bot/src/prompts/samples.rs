@@ -41,6 +41,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
         ("no_answer", visitor()),
         ("busy", visitor()),
         ("sorry", visitor()),
+        ("perhaps", vec![context! { excerpt => "Returns are free." }]),
         ("ended", visitor()),
         ("button_human", visitor()),
         (
@@ -148,11 +149,11 @@ fn profiles() -> Vec<Value> {
         context! {
             name => "Ada", email => "ada@example.com", phone => "1", address => "1 Road",
             methods => [method(), context! { kind => "gift_card", brand => (), last_four => (), balance => "$5.00" }],
-            attributes => context! { tier => "gold" }, asked_methods => true, asked_gift_card => true,
+            attributes => context! { tier => "gold" }, asked_methods => true, asked_gift_card => true, asked_attributes => true,
         },
         context! {
             name => (), email => (), phone => (), address => (), methods => Vec::<Value>::new(),
-            attributes => context! {}, asked_methods => false, asked_gift_card => false,
+            attributes => context! {}, asked_methods => false, asked_gift_card => false, asked_attributes => false,
         },
     ]
 }

@@ -10,6 +10,10 @@ use crate::desk::{Completeness, Declined, Desk, DeskAnswer, Enquiry, Finding};
 use crate::facts::Fact;
 use crate::protocol::ServerFrame;
 
+/// Probability from which an intent decides which records are looked up.
+const BELIEVED: f32 = 0.4;
+/// Probability from which somebody is taken to be upset.
+const UPSET: f32 = 0.6;
 /// Earlier messages given to the model.
 const HISTORY: usize = 4;
 /// Longest of them, in characters.
@@ -145,6 +149,7 @@ impl Turns {
         draft.clock.lap("retrieve");
         let best = found.best_cosine();
         let preview = found.preview(&self.config.retrieval);
+        let excerpt = found.excerpt(self.config.retrieval.floor);
         if finding.is_none() && best < self.config.retrieval.floor {
             let off_topic = decide::is_off_topic(&draft.understood.understanding);
             let action = if off_topic {
@@ -164,12 +169,12 @@ impl Turns {
             let frame = ServerFrame::Preview {
                 turn: draft.open.turn.to_string(),
                 text: text.clone(),
-                sources: source.clone().into_iter().collect(),
+                sources: vec![source.clone()],
             };
             self.hub.send(draft.open.conversation.id, &frame);
             draft.clock.since_start("preview");
         }
-        let assignment = self.assign(draft, finding, found, preview.map(|(text, _)| text))?;
+        let assignment = self.assign(draft, finding, found, excerpt)?;
         draft.clock.lap("compose");
         Ok(Plan::Write(Box::new(assignment)))
     }
@@ -182,9 +187,14 @@ impl Turns {
             prompts: &self.prompts,
             language: draft.language(),
         };
+        let understanding = &draft.understood.understanding;
         let enquiry = Enquiry {
             text: &draft.understood.english,
-            intent: draft.understood.understanding.intent.top(),
+            intent: if understanding.intent.confidence() >= BELIEVED {
+                understanding.intent.top()
+            } else {
+                ""
+            },
             customer: draft.open.customer.as_ref(),
             orders: &draft.open.orders,
             focus: &draft.open.memory.focus,
@@ -213,7 +223,12 @@ impl Turns {
 
     /// A word of regret to somebody who is upset.
     fn apology(&self, draft: &Draft<'_>) -> Result<Option<String>, TurnError> {
-        let upset = draft.understood.understanding.sentiment.top() == "negative";
+        let upset = draft
+            .understood
+            .understanding
+            .sentiment
+            .probability("negative")
+            >= UPSET;
         let render = || {
             self.prompts
                 .render(draft.language(), "sorry", &self.visitor(None))
@@ -226,7 +241,7 @@ impl Turns {
         draft: &Draft<'_>,
         finding: Option<Finding>,
         found: super::retrieve::Found,
-        preview: Option<String>,
+        excerpt: Option<String>,
     ) -> Result<Assignment, TurnError> {
         let (told, mut facts, focus) = match finding {
             Some(finding) if finding.completeness == Completeness::Partial => (
@@ -261,6 +276,7 @@ impl Turns {
             facts: &texts,
             conversation: &conversation,
             company: &self.config.company.name,
+            same_language: !draft.understood.translated,
         };
         let lead: Vec<String> = self.apology(draft)?.into_iter().chain(told).collect();
         facts.extend(found.facts);
@@ -268,7 +284,7 @@ impl Turns {
             prompt,
             guard: Guard::new(&grounds),
             lead: lead.join(" "),
-            fallback: preview,
+            fallback: excerpt,
             base: Written {
                 action: Action::Answer,
                 sources: super::select::sources(&facts),

@@ -159,19 +159,12 @@ pub(crate) const RULES: &[Rule] = &[
         action: Action::Refuse(RefusalReason::Privacy),
     },
     Rule {
-        name: "asks for a person",
-        applies: |s, p| s.intent("contact_human_agent") >= p.human,
-        action: Action::HandOver(HandOverReason::Requested),
-    },
-    Rule {
-        name: "out of patience",
-        applies: |s, p| s.angry >= p.patience,
-        action: Action::HandOver(HandOverReason::Frustrated),
-    },
-    Rule {
         name: "asks what the bot is",
         applies: |s, _| {
             s.words <= 16
+                && !s.has_any(&[
+                    "talk to", "speak", "connect", "transfer", "put me", "want a", "get me",
+                ])
                 && s.has_any(BOT_WORDS)
                 && s.has_any(&[
                     "are you",
@@ -184,6 +177,16 @@ pub(crate) const RULES: &[Rule] = &[
                 ])
         },
         action: Action::About,
+    },
+    Rule {
+        name: "asks for a person",
+        applies: |s, p| s.intent("contact_human_agent") >= p.human,
+        action: Action::HandOver(HandOverReason::Requested),
+    },
+    Rule {
+        name: "out of patience",
+        applies: |s, p| s.angry >= p.patience,
+        action: Action::HandOver(HandOverReason::Frustrated),
     },
     Rule {
         name: "thanks",

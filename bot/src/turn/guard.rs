@@ -37,9 +37,16 @@ pub(crate) enum Withheld {
 /// What a reply may rest on.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    values: HashSet<String>,
+    /// Values of the facts, each with the statement that it stands in.
+    facts_values: Vec<(String, content::Statement)>,
+    /// Values of the conversation.
+    told_values: HashSet<String>,
+    same_language: bool,
     links: HashSet<String>,
+    /// Words of facts and conversation: names may come from either.
     words: HashSet<String>,
+    /// Words of the facts alone: what a sentence claims must come from these.
+    fact_words: HashSet<String>,
     statements: Vec<content::Statement>,
 }
 
@@ -52,18 +59,33 @@ pub(crate) struct Grounds<'a> {
     pub conversation: &'a [String],
     /// Name of the company.
     pub company: &'a str,
+    /// Whether reply and facts are in one language. Where they are not, words cannot be compared:
+    /// values, links, deeds and leaks are still checked.
+    pub same_language: bool,
 }
 
 impl Guard {
     /// A guard for one reply.
     pub(crate) fn new(grounds: &Grounds<'_>) -> Self {
         let texts = || grounds.facts.iter().chain(grounds.conversation);
+        let told = || grounds.conversation.iter();
         let mut words: HashSet<String> = texts().flat_map(|text| content::words(text)).collect();
         words.extend(content::words(grounds.company));
         Self {
-            values: texts().flat_map(|text| values::values(text)).collect(),
+            facts_values: grounds
+                .facts
+                .iter()
+                .flat_map(|fact| bound_values(fact))
+                .collect(),
+            told_values: told().flat_map(|text| values::values(text)).collect(),
+            same_language: grounds.same_language,
             links: texts().flat_map(|text| values::links(text)).collect(),
             words,
+            fact_words: grounds
+                .facts
+                .iter()
+                .flat_map(|fact| content::words(fact))
+                .collect(),
             statements: grounds
                 .facts
                 .iter()
@@ -87,40 +109,60 @@ impl Guard {
         if let Some(link) = values::links(sentence).find(|link| !self.links.contains(link)) {
             return Err(Withheld::Link(link));
         }
-        if let Some(value) = values::values(sentence).find(|value| !self.holds_value(value)) {
+        let said = content::Statement::new(sentence);
+        if let Some(value) = values::values(sentence).find(|value| !self.holds_value(value, &said))
+        {
             return Err(Withheld::Value(value));
+        }
+        if !self.same_language {
+            return Ok(());
         }
         if let Some(name) = content::names(sentence).find(|name| !self.holds_name(name)) {
             return Err(Withheld::Name(name));
         }
-        self.check_support(sentence)
+        self.check_support(sentence, &said)
     }
 
-    fn holds_value(&self, value: &str) -> bool {
-        self.values.contains(value)
+    /// The customer wrote it, or a fact states it of something that the sentence speaks of: the
+    /// right number of another thing is a wrong number.
+    fn holds_value(&self, value: &str, said: &content::Statement) -> bool {
+        self.told_values.contains(value)
+            || self.facts_values.iter().any(|(known, of)| {
+                known == value && (!self.same_language || said.shares_a_word_with(of))
+            })
     }
 
     fn holds_name(&self, name: &str) -> bool {
         content::words(name).all(|word| self.words.contains(&word))
     }
 
-    fn check_support(&self, sentence: &str) -> Result<(), Withheld> {
+    fn check_support(&self, sentence: &str, said: &content::Statement) -> Result<(), Withheld> {
         if claims::is_courtesy(sentence) {
             return Ok(());
         }
-        let said = content::Statement::new(sentence);
         let Some((share, statement)) = said.best_support(&self.statements) else {
             return Err(Withheld::Unsupported);
         };
         if said.contradicts(statement, share) {
             return Err(Withheld::Polarity);
         }
-        let in_all = said.share_in(&self.words);
+        let in_all = said.share_in(&self.fact_words);
         if share < content::LEAST_IN_ONE && in_all < content::LEAST_IN_ALL {
             return Err(Withheld::Unsupported);
         }
         Ok(())
     }
+}
+
+/// The values of a fact with what they are said of: their sentence, under the fact's title.
+fn bound_values(fact: &str) -> Vec<(String, content::Statement)> {
+    let title = fact.split_once(": ").map_or("", |(title, _)| title);
+    let mut bound = Vec::new();
+    for sentence in super::sentences::split(fact) {
+        let statement = content::Statement::new(&format!("{title} {sentence}"));
+        bound.extend(values::values(&sentence).map(|value| (value, statement.clone())));
+    }
+    bound
 }
 
 #[cfg(test)]
@@ -138,6 +180,7 @@ mod tests {
             facts: &facts,
             conversation: &conversation,
             company: "Tern & Teasel",
+            same_language: true,
         })
     }
 
@@ -160,6 +203,10 @@ mod tests {
             (
                 "The Gold card costs $140 a year.",
                 Withheld::Value("140".into()),
+            ),
+            (
+                "The Gold card is free for 30 years.",
+                Withheld::Value("30".into()),
             ),
             (
                 "You can return it within 45 days.",

@@ -66,6 +66,11 @@ impl OpenTurn {
             .map_or(through_seq, |message| message.seq);
         let mut history = store.recent_messages(id, LOOK_BACK).await?;
         history.retain(|message| message.seq < first && message.author != Author::System);
+        // The welcome is no part of what was talked about.
+        let begins = history
+            .iter()
+            .position(|message| message.author == Author::Customer);
+        history.drain(..begins.unwrap_or(history.len()));
         let customer = match &conversation.customer {
             Some(customer) => store.find_customer(customer).await?,
             None => None,

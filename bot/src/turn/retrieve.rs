@@ -70,19 +70,21 @@ impl Found {
         self.hits.iter().map(|hit| hit.cosine).fold(0.0, f32::max)
     }
 
-    /// The best passage's own words and their source, when it is clearly right and meant for
-    /// customers.
-    pub(super) fn preview(&self, config: &Retrieval) -> Option<(String, Option<Source>)> {
+    /// The best passage's own words and their source, when it is clearly right.
+    pub(super) fn preview(&self, config: &Retrieval) -> Option<(String, Source)> {
+        let text = self.excerpt(config.clear)?;
         let best = self.hits.first()?;
-        if best.cosine < config.clear || best.is_internal() {
+        let (id, title, url) = (best.document.clone(), best.title.clone(), best.url.clone());
+        Some((text, Source { id, title, url }))
+    }
+
+    /// The best passage's own words, when it is near enough and meant for customers.
+    pub(super) fn excerpt(&self, least: f32) -> Option<String> {
+        let best = self.hits.first()?;
+        if best.cosine < least || best.is_internal() {
             return None;
         }
         let text = select::excerpt(best, &self.query);
-        let source = Source {
-            id: best.document.clone(),
-            title: best.title.clone(),
-            url: best.url.clone(),
-        };
-        (!text.is_empty()).then_some((text, Some(source)))
+        (!text.is_empty()).then_some(text)
     }
 }

@@ -15,6 +15,9 @@ const MOST_SOURCES: usize = 3;
 /// Longest excerpt shown at once, in characters.
 const EXCERPT_CHARS: usize = 320;
 
+/// How much a title that the question names counts: "Blue Account" is not about "True Blue Account".
+const TITLE_WEIGHT: f32 = 0.8;
+
 /// What facts are selected for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Selection<'a> {
@@ -63,6 +66,7 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
             + weight(&candidate.words, &latest)
             + 0.9 / (1.0 + candidate.hit as f32)
             + hit.cosine
+            + TITLE_WEIGHT * title_fit(&hit.title, &query)
             + if asks_amount && has_amount { 0.25 } else { 0.0 };
     }
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
@@ -191,6 +195,17 @@ fn names_a_tool(sentence: &str) -> bool {
             parts >= 2 && word.contains('_') && word.chars().any(|c| c.is_ascii_lowercase())
                 || is_code
         })
+}
+
+/// Share of the title's words, headings aside, that the question has.
+fn title_fit(title: &str, query: &HashSet<String>) -> f32 {
+    let title = words(title.split(" > ").next().unwrap_or(title));
+    let shared = title.intersection(query).count();
+    if title.is_empty() {
+        0.0
+    } else {
+        shared as f32 / title.len() as f32
+    }
 }
 
 fn asks_amount(text: &str) -> bool {

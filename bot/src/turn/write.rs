@@ -113,28 +113,51 @@ impl Turns {
             return Ok(Written { text, ..written });
         }
         let has_record = written.focus.is_some() && !lead.is_empty();
-        let instead = match ending {
+        if has_record {
             // The records have been told; what is missing is a rule that is not known.
-            Ending::NoAnswer | Ending::Finished | Ending::Failed { .. } if has_record => {
-                return Ok(Written {
-                    text: lead,
-                    sources: Vec::new(),
-                    ..written
-                });
-            }
-            Ending::NoAnswer => Action::NoAnswer,
-            Ending::Finished | Ending::Failed { .. } if fallback.is_some() => {
-                let text = join(&lead, &fallback.unwrap_or_default());
-                return Ok(Written { text, ..written });
-            }
+            return Ok(Written {
+                text: lead,
+                sources: Vec::new(),
+                ..written
+            });
+        }
+        if let Some(excerpt) = fallback {
+            return self.perhaps(draft, written, &excerpt);
+        }
+        let instead = match ending {
             Ending::Failed { busy: true } => Action::Busy,
-            Ending::Finished | Ending::Failed { busy: false } => Action::NoAnswer,
+            Ending::NoAnswer | Ending::Finished | Ending::Failed { busy: false } => {
+                Action::NoAnswer
+            }
         };
         let ready = self.ready(draft, instead)?;
         Ok(Written {
             action: ready.action,
             text: ready.text,
             sources: Vec::new(),
+            ..written
+        })
+    }
+
+    /// No written answer, but a passage that may hold it: its own words, with that said.
+    fn perhaps(
+        &self,
+        draft: &Draft<'_>,
+        written: Written,
+        excerpt: &str,
+    ) -> Result<Written, TurnError> {
+        #[derive(Serialize)]
+        struct PerhapsContext<'a> {
+            excerpt: &'a str,
+        }
+        let text = self
+            .prompts
+            .render(draft.language(), "perhaps", &PerhapsContext { excerpt })?;
+        let sources = written.sources.into_iter().take(1).collect();
+        Ok(Written {
+            action: Action::NoAnswer,
+            text,
+            sources,
             ..written
         })
     }

@@ -180,6 +180,16 @@ impl Statement {
         self.share(|word| words.contains(word))
     }
 
+    /// Whether both have a word in common that is more than a number.
+    pub(super) fn shares_a_word_with(&self, other: &Self) -> bool {
+        let words = || {
+            self.content
+                .iter()
+                .filter(|word| !word.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        words().next().is_none() || words().any(|word| other.content.binary_search(word).is_ok())
+    }
+
     /// Whether both speak of the same thing and one denies what the other affirms.
     pub(super) fn contradicts(&self, other: &Self, share: f32) -> bool {
         let back = other.share(|word| self.content.binary_search(word).is_ok());
