@@ -1,0 +1,316 @@
+//! The sections of the configuration, with their defaults. The doc comments are what an operator
+//! reads.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::Secret;
+use crate::desk::Currency;
+
+/// The company that the bot speaks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Company {
+    /// Its name.
+    pub name: String,
+    /// A line about it, for the demo page.
+    pub tagline: String,
+    /// When people answer, in words.
+    pub hours: Option<String>,
+    /// How else to reach people.
+    pub contact: Option<String>,
+    /// How amounts are written.
+    pub currency: Currency,
+    /// The day to take as today (`2026-11-20`), for replays; the clock's when absent.
+    pub today: Option<String>,
+}
+
+impl Default for Company {
+    fn default() -> Self {
+        Self {
+            name: "our shop".into(),
+            tagline: String::new(),
+            hours: None,
+            contact: None,
+            currency: Currency::default(),
+            today: None,
+        }
+    }
+}
+
+/// HTTP and WebSocket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// Most WebSocket connections at once.
+    pub max_connections: usize,
+    /// Largest frame, in bytes.
+    pub max_frame_bytes: usize,
+    /// Longest message, in characters.
+    pub max_message_chars: usize,
+    /// Frames a client may send at once, and then per second.
+    pub frames_burst: u32,
+    /// Frames a second that a client may go on sending.
+    pub frames_per_second: u32,
+    /// Seconds between pings; a client that misses two is gone.
+    pub ping_seconds: u64,
+    /// Seconds that running turns get to finish at shutdown; then they are parked.
+    pub grace_seconds: u64,
+    /// Origins of pages that may connect (`https://shop.example.com`); all when empty.
+    pub allowed_origins: Vec<String>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            max_connections: 20_000,
+            max_frame_bytes: 64 * 1024,
+            max_message_chars: 4_000,
+            frames_burst: 20,
+            frames_per_second: 4,
+            ping_seconds: 25,
+            grace_seconds: 10,
+            allowed_origins: Vec::new(),
+        }
+    }
+}
+
+/// Where everything is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// Folder of the CRM store and the index.
+    pub dir: PathBuf,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("data"),
+        }
+    }
+}
+
+impl Data {
+    /// File of the CRM store.
+    pub fn crm_file(&self) -> PathBuf {
+        self.dir.join("crm.sqlite")
+    }
+
+    /// Folder of the embedded index.
+    pub fn index_dir(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+}
+
+/// Who a customer is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// Secret shared with the shop's backend, which signs customer tokens with it; at least 32
+    /// bytes. Without it everybody is anonymous.
+    pub secret: Option<Secret>,
+    /// File that holds the secret instead.
+    pub secret_file: Option<PathBuf>,
+}
+
+/// Model files: names from `frontdesk models`, paths, or `owner/repository/file.gguf` on the hub.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Models {
+    /// Folder of the model files; the user's cache when absent.
+    pub dir: Option<PathBuf>,
+    /// The model that writes replies.
+    pub reply: String,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            reply: "reply".into(),
+        }
+    }
+}
+
+/// Which backend writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// llama.cpp in this process.
+    #[default]
+    Local,
+    /// An OpenAI-compatible server.
+    Remote,
+}
+
+/// Writing replies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Generate {
+    /// `local` or `remote`.
+    pub backend: Backend,
+    /// Base address of the remote server (`http://127.0.0.1:8000/v1`).
+    pub url: Option<Url>,
+    /// Model name at the remote server.
+    pub model: Option<String>,
+    /// API key of the remote server.
+    pub api_key: Option<Secret>,
+    /// Conversations written for at once.
+    pub slots: usize,
+    /// Requests that may wait; more are told that the bot is busy.
+    pub queue: usize,
+    /// Tokens that all conversations share.
+    pub context_tokens: usize,
+    /// Longest reply, in tokens.
+    pub max_tokens: usize,
+    /// Threads of the local model; the physical cores when absent.
+    pub threads: Option<usize>,
+    /// Layers on the GPU; all that fit when absent.
+    pub gpu_layers: Option<u32>,
+    /// 0 writes the likeliest words.
+    pub temperature: f32,
+    /// Seed of the sampler.
+    pub seed: u32,
+}
+
+impl Default for Generate {
+    fn default() -> Self {
+        Self {
+            backend: Backend::Local,
+            url: None,
+            model: None,
+            api_key: None,
+            slots: 4,
+            queue: 16,
+            context_tokens: 8192,
+            max_tokens: 160,
+            threads: None,
+            gpu_layers: None,
+            temperature: 0.0,
+            seed: 1,
+        }
+    }
+}
+
+/// Understanding messages.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Understand {
+    /// Heads that `frontdesk train` wrote; they replace the built-in ones of the same name.
+    pub heads: Option<PathBuf>,
+}
+
+/// Finding facts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retrieval {
+    /// Address of a Qdrant server (its gRPC port); embedded when absent.
+    pub qdrant_url: Option<Url>,
+    /// API key of that server.
+    pub qdrant_api_key: Option<Secret>,
+    /// Passages fetched for a question.
+    pub passages: usize,
+    /// Characters of facts given to the model: every 100 tokens cost a second on two cores.
+    pub fact_chars: usize,
+    /// Cosine from which the best passage is shown at once.
+    pub clear: f32,
+    /// Cosine below which nothing is known about the question.
+    pub floor: f32,
+}
+
+impl Default for Retrieval {
+    fn default() -> Self {
+        Self {
+            qdrant_url: None,
+            qdrant_api_key: None,
+            passages: 8,
+            fact_chars: 700,
+            clear: 0.60,
+            floor: 0.32,
+        }
+    }
+}
+
+/// When to answer, refuse or hand over. Probabilities are calibrated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Probability from which a wish for a person is heard.
+    pub human: f32,
+    /// Probability from which a concern (fraud, legal, bereavement, safety) goes to a person.
+    pub concern: f32,
+    /// Probability from which an attack or a question for others' data is declined.
+    pub refuse: f32,
+    /// Probability from which small talk is answered without looking anything up.
+    pub small_talk: f32,
+    /// Angry messages in a row after which a person takes over.
+    pub patience: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            human: 0.5,
+            concern: 0.5,
+            refuse: 0.5,
+            small_talk: 0.5,
+            patience: 4,
+        }
+    }
+}
+
+/// Templates.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PromptsConfig {
+    /// Folder of templates that replace the built-in ones (`en/order.j2`).
+    pub dir: Option<PathBuf>,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Logs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged, as in `RUST_LOG`.
+    pub filter: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            filter: "warn,frontdesk=info,crm=info,models=info,generate=info,retrieval=info,qdrant_edge=error,llama-cpp-2=error".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// The demo shop.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Demo {
+    /// Serves the demo page at `/`, where anybody may sign in as a demo customer. Never in
+    /// production.
+    pub enabled: bool,
+    /// Folder of the world that is loaded into an empty store (`evals/worlds/shop`).
+    pub world: Option<PathBuf>,
+}
