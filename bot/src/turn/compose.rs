@@ -8,6 +8,7 @@ use super::guard::{Grounds, Guard};
 use super::{Draft, TurnError, Turns, Written};
 use crate::desk::{Completeness, Declined, Desk, DeskAnswer, Enquiry, Finding};
 use crate::facts::Fact;
+use crate::prompts::PromptError;
 use crate::protocol::ServerFrame;
 
 /// Probability from which an intent decides which records are looked up.
@@ -66,6 +67,23 @@ impl Turns {
         }
     }
 
+    /// The words of a hand-over or a refusal, which depend on its reason.
+    pub(super) fn reasoned(
+        &self,
+        language: &str,
+        template: &str,
+        reason: impl Serialize,
+    ) -> Result<String, PromptError> {
+        let company = &self.config.company;
+        let context = Reason {
+            company: &company.name,
+            reason,
+            hours: company.hours.as_deref(),
+            contact: company.contact.as_deref(),
+        };
+        self.prompts.render(language, template, &context)
+    }
+
     /// Decides what is said: for questions, after a look at the desk and into the knowledge.
     pub(super) async fn plan(&self, draft: &mut Draft<'_>) -> Result<Plan, TurnError> {
         match draft.action {
@@ -89,7 +107,6 @@ impl Turns {
             .customer
             .as_ref()
             .and_then(|customer| customer.name.as_deref());
-        let company = &self.config.company;
         let language = draft.language();
         let visitor = |template| self.prompts.render(language, template, &self.visitor(name));
         let text = match action {
@@ -100,26 +117,8 @@ impl Turns {
             Action::OffTopic => visitor("off_topic")?,
             Action::NoAnswer | Action::Answer => visitor("no_answer")?,
             Action::Busy => visitor("busy")?,
-            Action::HandOver(reason) => {
-                let (hours, contact) = (company.hours.as_deref(), company.contact.as_deref());
-                let context = Reason {
-                    company: &company.name,
-                    reason,
-                    hours,
-                    contact,
-                };
-                self.prompts.render(language, "handover", &context)?
-            }
-            Action::Refuse(reason) => {
-                let (hours, contact) = (company.hours.as_deref(), company.contact.as_deref());
-                let context = Reason {
-                    company: &company.name,
-                    reason,
-                    hours,
-                    contact,
-                };
-                self.prompts.render(language, "refuse", &context)?
-            }
+            Action::HandOver(reason) => self.reasoned(language, "handover", reason)?,
+            Action::Refuse(reason) => self.reasoned(language, "refuse", reason)?,
         };
         Ok(Written {
             action,

@@ -1,7 +1,6 @@
 //! Words that are said outside of a turn: the welcome, a hand-over by button, the end.
 
 use crm::ConversationId;
-use serde::Serialize;
 
 use super::decide::HandOverReason;
 use super::{TurnError, Turns};
@@ -17,23 +16,8 @@ impl Turns {
 
     /// What a customer is told who asked for a person by the button.
     pub(crate) async fn hand_over_notice(&self, id: ConversationId) -> Result<String, TurnError> {
-        #[derive(Serialize)]
-        struct Context<'a> {
-            company: &'a str,
-            reason: HandOverReason,
-            hours: Option<&'a str>,
-            contact: Option<&'a str>,
-        }
-        let company = &self.config.company;
-        let context = Context {
-            company: &company.name,
-            reason: HandOverReason::Requested,
-            hours: company.hours.as_deref(),
-            contact: company.contact.as_deref(),
-        };
-        Ok(self
-            .prompts
-            .render(&self.language_of(id).await?, "handover", &context)?)
+        let language = self.language_of(id).await?;
+        Ok(self.reasoned(&language, "handover", HandOverReason::Requested)?)
     }
 
     /// What is said when the customer ends the conversation.
