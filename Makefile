@@ -89,5 +89,5 @@ connectors/web/dist/frontdesk.js: connectors/web/node_modules/.package-lock.json
 	npm --prefix connectors/web run --silent build
 
 connectors/web/node_modules/.package-lock.json: connectors/web/package-lock.json
-	cd connectors/web && npm ci --silent --no-audit --no-fund
+	cd connectors/web && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@

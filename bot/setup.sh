@@ -83,7 +83,7 @@ look_for_node() {
     version=${version#v}
     [ "${version%%.*}" -lt "$NODE_AT_LEAST" ] || return 0
     say "Node.js $version is too old, fetching version $NODE_FETCHED into $NODE_DIR"
-    npm install --silent --no-audit --no-fund --prefix "$NODE_DIR" "node@$NODE_FETCHED" ||
+    npm install --loglevel=error --no-audit --no-fund --prefix "$NODE_DIR" "node@$NODE_FETCHED" ||
         stop "Node.js $NODE_AT_LEAST or newer is needed; please install it and run this again."
 }
 
