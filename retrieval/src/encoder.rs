@@ -111,14 +111,15 @@ impl Encoder {
         };
         let model = UserDefinedEmbeddingModel::new(read(&files.model)?, tokenizer)
             .with_pooling(Pooling::Mean);
-        // The arena keeps the memory of the largest batch for ever; spinning threads would take
-        // the cores from the reply model between two messages.
+        // The arena keeps the memory of the largest batch for ever. Threads spin within a run, which
+        // makes it a third faster, and not between two of them, when the cores are the reply
+        // model's.
         let cpu = ort::ep::CPU::default().with_arena_allocator(false).build();
         let options = InitOptionsUserDefined::new()
             .with_max_length(MAX_TOKENS)
             .with_intra_threads(threads.max(1))
             .with_execution_providers(vec![cpu])
-            .with_session_config("session.intra_op.allow_spinning", "0");
+            .with_session_config("session.force_spinning_stop", "1");
         let session = TextEmbedding::try_new_from_user_defined(model, options)
             .map_err(EncoderError::Model)?;
         let mut encoder = Self {

@@ -6,6 +6,7 @@ mod head;
 mod heads;
 mod language;
 mod metrics;
+mod solver;
 mod train;
 
 use retrieval::{Embedding, Encoder, EncoderError};
@@ -86,8 +87,8 @@ impl Understander {
     }
 
     /// Understands `text`, written in `language`. Blocks for one encoder pass (about 3 ms); for a
-    /// message of several sentences that is angry or faintly suspicious, one more short pass a
-    /// sentence, since "Supervisor. Now." drowns in three lines of story.
+    /// message of several sentences that is angry or faintly suspicious, one more for its sentences
+    /// apart, since "Supervisor. Now." drowns in three lines of story.
     ///
     /// # Errors
     /// [`EncoderError`] from the encoder.
@@ -120,16 +121,19 @@ impl Understander {
     /// Raises the concern, and the wish for a person, to the strongest of any one sentence.
     fn look_closer(&self, text: &str, whole: &mut Understanding) -> Result<(), EncoderError> {
         const MOST_SENTENCES: usize = 6;
-        let sentences: Vec<&str> = text
+        let mut sentences: Vec<String> = text
             .unicode_sentences()
-            .map(str::trim)
+            .map(|sentence| sentence.trim().to_owned())
             .filter(|sentence| sentence.chars().any(char::is_alphabetic))
             .collect();
         if sentences.len() < 2 {
             return Ok(());
         }
-        for sentence in sentences.iter().rev().take(MOST_SENTENCES) {
-            let vector = features::features(sentence, &self.encoder.embed(sentence)?);
+        sentences.reverse();
+        sentences.truncate(MOST_SENTENCES);
+        let embeddings = self.encoder.embed_batch(&sentences)?;
+        for (sentence, embedding) in sentences.iter().zip(&embeddings) {
+            let vector = features::features(sentence, embedding);
             let concern = self.rank(CONCERN, &vector);
             if concern.probability(NO_CONCERN) < whole.concern.probability(NO_CONCERN) {
                 whole.concern = concern;

@@ -8,10 +8,6 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use linfa::DatasetBase;
-use linfa::traits::Fit;
-use linfa_logistic::MultiLogisticRegression;
-use ndarray::{Array1, Array2};
 use retrieval::{Encoder, EncoderError};
 use serde::Deserialize;
 
@@ -19,6 +15,7 @@ use crate::features::features;
 use crate::head::{Head, softmax};
 use crate::heads::{CONCERN, Heads, INTENT, SENTIMENT};
 use crate::metrics::HeldOut;
+use crate::solver::{Parameters, Regression, Sparse};
 
 /// Label of a message that raises no concern.
 pub const NO_CONCERN: &str = "none";
@@ -157,11 +154,11 @@ pub fn train(
     options: TrainOptions,
     mut progress: impl FnMut(f32, &str),
 ) -> Result<Trained, TrainError> {
-    let vectors = embed(encoder, examples, &mut progress)?;
+    let read = embed(encoder, examples, &mut progress)?;
     let mut heads = Heads::default();
     let mut held_out = Vec::new();
     for name in [INTENT, SENTIMENT, CONCERN] {
-        let set = LabelledSet::gather(name, examples, &vectors);
+        let set = LabelledSet::gather(name, examples, &read);
         if !set.is_enough() {
             continue;
         }
@@ -189,39 +186,47 @@ fn version(examples: &[Example]) -> String {
     format!("heads-{}-{:08x}", examples.len(), hasher.finalize())
 }
 
+/// What the encoder and the n-grams make of the examples.
+struct ReadExamples {
+    vectors: Vec<Sparse>,
+    /// Length of a vector with its zeros.
+    width: usize,
+}
+
 fn embed(
     encoder: &Encoder,
     examples: &[Example],
     progress: &mut impl FnMut(f32, &str),
-) -> Result<Vec<Vec<f32>>, TrainError> {
+) -> Result<ReadExamples, TrainError> {
     const BATCH: usize = 64;
     let mut vectors = Vec::with_capacity(examples.len());
+    let mut width = 0;
     for batch in examples.chunks(BATCH) {
         let texts: Vec<String> = batch.iter().map(|example| example.text.clone()).collect();
         let embeddings = encoder.embed_batch(&texts)?;
-        vectors.extend(
-            texts
-                .iter()
-                .zip(&embeddings)
-                .map(|(text, e)| features(text, e)),
-        );
+        for (text, embedding) in texts.iter().zip(&embeddings) {
+            let dense = features(text, embedding);
+            width = dense.len();
+            vectors.push(Sparse::new(&dense));
+        }
         progress(
             vectors.len() as f32 / examples.len() as f32,
             "reading the examples",
         );
     }
-    Ok(vectors)
+    Ok(ReadExamples { vectors, width })
 }
 
 /// The examples of one head.
 struct LabelledSet<'a> {
     labels: Vec<String>,
-    /// Feature vector, index of the label, whether it is held out and for the temperature.
     rows: Vec<Row<'a>>,
+    width: usize,
 }
 
 struct Row<'a> {
-    vector: &'a [f32],
+    vector: &'a Sparse,
+    /// Index of the label.
     label: usize,
     part: Part,
 }
@@ -243,7 +248,7 @@ fn part_of(text: &str) -> Part {
 }
 
 impl<'a> LabelledSet<'a> {
-    fn gather(name: &str, examples: &[Example], vectors: &'a [Vec<f32>]) -> Self {
+    fn gather(name: &str, examples: &[Example], read: &'a ReadExamples) -> Self {
         let labelled = with_defaults(name, examples);
         let mut labels: Vec<String> = labelled.iter().map(|(_, l)| (*l).to_owned()).collect();
         labels.sort();
@@ -257,13 +262,18 @@ impl<'a> LabelledSet<'a> {
             .iter()
             .filter_map(|(at, label)| {
                 Some(Row {
-                    vector: vectors.get(*at)?,
+                    vector: read.vectors.get(*at)?,
                     label: *index.get(label)?,
                     part: part_of(&examples.get(*at)?.text),
                 })
             })
             .collect();
-        Self { labels, rows }
+        let width = read.width;
+        Self {
+            labels,
+            rows,
+            width,
+        }
     }
 
     fn is_enough(&self) -> bool {
@@ -277,12 +287,14 @@ impl<'a> LabelledSet<'a> {
     }
 
     fn train(&self, name: &str, options: TrainOptions) -> Result<(Head, HeldOut), TrainError> {
-        let seen = self.fit(name, options, |part| part == Part::Train)?;
+        let nothing = Parameters::zero(self.width, self.labels.len());
+        let (seen, learnt) = self.fit(name, options, nothing, |part| part == Part::Train)?;
         let temperature = best_temperature(&self.logits(&seen, |part| part == Part::Temperature));
         let tested = self.logits(&seen, |part| part == Part::Test);
         let judged = self.logits(&seen, |part| part != Part::Train);
         let report = HeldOut::measure(&self.labels, &judged, &tested, temperature);
-        let mut head = self.fit(name, options, |_| true)?;
+        // From there it is not far to the weights that fit all examples.
+        let (mut head, _) = self.fit(name, options, learnt, |_| true)?;
         head.temperature = temperature;
         Ok((head, report))
     }
@@ -290,7 +302,7 @@ impl<'a> LabelledSet<'a> {
     /// Logits and the right label of the rows whose part is chosen.
     fn logits(&self, head: &Head, chosen: impl Fn(Part) -> bool) -> Vec<(Vec<f32>, usize)> {
         let rows = self.rows.iter().filter(|row| chosen(row.part));
-        rows.map(|row| (head.logits(row.vector), row.label))
+        rows.map(|row| (head.logits(&row.vector.to_dense(self.width)), row.label))
             .collect()
     }
 
@@ -298,48 +310,36 @@ impl<'a> LabelledSet<'a> {
         &self,
         name: &str,
         options: TrainOptions,
+        start: Parameters,
         chosen: impl Fn(Part) -> bool,
-    ) -> Result<Head, TrainError> {
-        let solver_error = |reason: String| TrainError::Solver {
-            head: name.to_owned(),
-            reason,
+    ) -> Result<(Head, Parameters), TrainError> {
+        let rows = self.rows.iter().filter(|row| chosen(row.part));
+        let classes = self.labels.len();
+        let regression = Regression {
+            rows: rows.map(|row| (row.vector, row.label)).collect(),
+            width: self.width,
+            classes,
+            penalty: 1.0 / f64::from(options.c * looseness(name)),
         };
-        let rows: Vec<&Row<'_>> = self.rows.iter().filter(|row| chosen(row.part)).collect();
-        let width = rows.first().map_or(0, |row| row.vector.len());
-        let flat: Vec<f32> = rows
-            .iter()
-            .flat_map(|row| row.vector.iter().copied())
-            .collect();
-        let records = Array2::from_shape_vec((rows.len(), width), flat)
-            .map_err(|error| solver_error(error.to_string()))?;
-        let targets = Array1::from_iter(rows.iter().map(|row| row.label));
-        let fitted = MultiLogisticRegression::default()
-            .alpha(1.0 / (options.c * looseness(name)))
-            .max_iterations(options.iterations)
-            .gradient_tolerance(1e-2)
-            .fit(&DatasetBase::new(records, targets))
-            .map_err(|error| solver_error(error.to_string()))?;
+        let fitted = regression
+            .fit(start, options.iterations)
+            .map_err(|reason| TrainError::Solver {
+                head: name.to_owned(),
+                reason,
+            })?;
         let mut head = Head {
             labels: self.labels.clone(),
-            weights: vec![0.0; self.labels.len() * width],
-            // A label that no chosen row has can never win.
-            bias: vec![-30.0; self.labels.len()],
-            width,
+            weights: Vec::with_capacity(classes * self.width),
+            bias: Vec::with_capacity(classes),
+            width: self.width,
             temperature: 1.0,
         };
-        for (column, label) in fitted.classes().iter().enumerate() {
-            head.weights
-                .iter_mut()
-                .skip(label * width)
-                .zip(fitted.params().column(column))
-                .for_each(|(weight, value)| *weight = *value);
-            if let (Some(bias), Some(value)) =
-                (head.bias.get_mut(*label), fitted.intercept().get(column))
-            {
-                *bias = *value;
-            }
+        for class in 0..classes {
+            let mut column = fitted.of_class(class);
+            head.weights.extend(column.by_ref().take(self.width));
+            head.bias.extend(column);
         }
-        Ok(head)
+        Ok((head, fitted))
     }
 }
 
