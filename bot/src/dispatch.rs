@@ -117,7 +117,10 @@ impl Dispatcher {
             match result {
                 // The same turn goes on, with the new message.
                 None => continue,
-                Some(Ok(Some(_))) => turn = TurnId(Uuid::now_v7()),
+                Some(Ok(Some(_))) => {
+                    turn = TurnId(Uuid::now_v7());
+                    failures = RETRIES.iter();
+                }
                 Some(Ok(None)) => {
                     if self.retire(conversation, &task) {
                         return;
@@ -131,8 +134,15 @@ impl Dispatcher {
                 Some(Err(error)) => {
                     tracing::error!(%conversation, "a turn failed: {error}");
                     metrics::counter!("frontdesk_turn_failures_total").increment(1);
-                    let Some(wait) = failures.next() else { break };
-                    tokio::time::sleep(*wait).await;
+                    if let Some(wait) = failures.next() {
+                        tokio::time::sleep(*wait).await;
+                        continue;
+                    }
+                    self.turns.apologise(conversation);
+                    if self.retire(conversation, &task) {
+                        return;
+                    }
+                    failures = RETRIES.iter();
                 }
             }
         }

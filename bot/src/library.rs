@@ -10,7 +10,7 @@ mod sync;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crm::{CrmError, Product, Store};
+use crm::{CrmError, Product, ProductId, Store};
 use retrieval::{
     EdgeStore, Embedding, Encoder, EncoderError, Filter, IndexError, KnowledgeIndex, RecordIndex,
     SearchRequest, ServerConfig, ServerStore, StoreError, VectorStore,
@@ -172,6 +172,30 @@ impl Library {
         let own = self.hits(&request(question.words, Some(language))).await?;
         let english = self.hits(&request(question.text, Some("en"))).await?;
         Ok(interleave(english, own, question.limit))
+    }
+
+    /// The products nearest to a wish, best first, with their cosine to it.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`].
+    pub(crate) async fn search_products(
+        &self,
+        text: String,
+        embedding: Embedding,
+        limit: usize,
+    ) -> Result<Vec<(ProductId, f32)>, LibraryError> {
+        let request = SearchRequest {
+            text,
+            embedding: Some(embedding),
+            language: None,
+            limit,
+            filter: Filter::default(),
+        };
+        let found = self.products.search(&request).await?;
+        Ok(found
+            .into_iter()
+            .map(|hit| (ProductId(hit.id), hit.cosine))
+            .collect())
     }
 
     async fn hits(&self, request: &SearchRequest) -> Result<Vec<Hit>, LibraryError> {

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::path::Path;
+
 use frontdesk::Server;
 use serde_json::json;
 use support::{config, start, start_with};
@@ -124,6 +126,29 @@ async fn a_template_with_an_unknown_variable_stops_the_start() {
         error.contains("en/thanks.j2, line 1") && error.contains("nobody"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_turn_that_keeps_failing_is_owned_up_to() {
+    let prompts = tempfile::tempdir().unwrap();
+    let english = prompts.path().join("en");
+    std::fs::create_dir(&english).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prompts/en");
+    for file in std::fs::read_dir(shipped).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), english.join(file.file_name())).unwrap();
+    }
+    // Well-formed for every company but this one.
+    let broken = "{% if company == \"Harbour Lamps\" %}{{ 1 // 0 }}{% endif %}Thanks!";
+    std::fs::write(english.join("thanks.j2"), broken).unwrap();
+    let server = start_with(|config| config.prompts.dir = Some(prompts.path().to_owned())).await;
+    let mut client = server.connect().await;
+    client.hello().await;
+    client.say("thank you so much!").await;
+    let frames = client.until(|frame| frame["type"] == "error").await;
+    assert_eq!(frames.last().unwrap()["code"], "unavailable");
+    let answer = client.ask("how long is the warranty?").await;
+    assert!(answer["text"].as_str().is_some_and(|text| !text.is_empty()));
 }
 
 #[tokio::test]

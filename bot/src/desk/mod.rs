@@ -14,6 +14,7 @@ mod orders;
 mod products;
 mod profile;
 mod reference;
+mod suggest;
 mod view;
 
 use crm::{Customer, Order, OrderId, ProductId};
@@ -143,3 +144,6 @@ fn is_about_own_orders(named: &reference::Named, aspects: &Aspects, enquiry: &En
     let own_status = matches!(enquiry.intent, "track_order" | "track_refund");
     named.order_number || (named.says_my_order && (own_status || aspects.any_of_order()))
 }
+
+#[cfg(test)]
+mod tests;

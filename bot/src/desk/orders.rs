@@ -47,6 +47,14 @@ pub(super) const NOT_LOOKUPS: &[&str] = &[
     "set_up_shipping_address",
 ];
 
+/// Wishes that an order's status allows or forbids: it is told with the rule.
+const DEPEND_ON_STATUS: &[&str] = &[
+    "cancel_order",
+    "change_order",
+    "change_shipping_address",
+    "get_refund",
+];
+
 /// What the template is asked to say, as it reads it.
 #[derive(Debug, Default, Serialize)]
 struct Asked {
@@ -245,7 +253,10 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
     if aspects.has(Aspect::Count) {
         return enquiry.orders.iter().filter(has_status).collect();
     }
-    let asks = aspects.any_of_order() || named.says_my_order || is_own_intent(enquiry.intent);
+    let asks = aspects.any_of_order()
+        || named.says_my_order
+        || is_own_intent(enquiry.intent)
+        || DEPEND_ON_STATUS.contains(&enquiry.intent);
     if !holding.is_empty() && asks {
         let in_focus: Vec<&Order> = holding
             .iter()

@@ -58,7 +58,6 @@ impl Desk<'_> {
         if products.is_empty() {
             return Ok(None);
         }
-        let asks = answers_from_catalogue(enquiry, words, aspects);
         let mut facts = Vec::new();
         let mut focus = Focus {
             orders: enquiry.focus.orders.clone(),
@@ -79,10 +78,12 @@ impl Desk<'_> {
             ));
         }
         facts.retain(|fact| !fact.text.is_empty());
-        let completeness = if asks && !facts.is_empty() {
-            Completeness::Whole
-        } else {
+        let completeness = if facts.is_empty() || !asks_catalogue(enquiry, words, aspects) {
             Completeness::Background
+        } else if NOT_LOOKUPS.contains(&enquiry.intent) {
+            Completeness::Partial
+        } else {
+            Completeness::Whole
         };
         Ok(Some(Finding {
             completeness,
@@ -164,9 +165,9 @@ impl Desk<'_> {
     }
 }
 
-/// Whether the catalogue alone can answer: prices, stock, and which kinds there are. What a size
+/// Whether something is asked that the catalogue knows: prices, stock, and which kinds there are. What a size
 /// covers, or how a thing is washed, is a matter of knowledge.
-fn answers_from_catalogue(enquiry: &Enquiry<'_>, words: &Words, aspects: &Aspects) -> bool {
+fn asks_catalogue(enquiry: &Enquiry<'_>, words: &Words, aspects: &Aspects) -> bool {
     const KINDS: &[&str] = &[
         "which types",
         "what types",
@@ -186,9 +187,6 @@ fn answers_from_catalogue(enquiry: &Enquiry<'_>, words: &Words, aspects: &Aspect
         "versions",
         "materials",
     ];
-    if NOT_LOOKUPS.contains(&enquiry.intent) {
-        return false;
-    }
     let buys = [
         Aspect::Price,
         Aspect::Stock,

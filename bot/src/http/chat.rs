@@ -16,7 +16,7 @@ use crate::session::{Session, going_away};
 
 /// A connection reads and writes through buffers of this size: the default of 128 KiB would cost
 /// ten thousand idle visitors more than a gigabyte.
-const BUFFER: usize = 4 * 1024;
+const BUFFER: usize = 1024;
 /// What a connection may leave unread before it is closed, in bytes.
 const MOST_UNREAD: usize = 256 * 1024;
 /// Largest message that is read at all. Up to here an oversized one costs an `error`, beyond it the
@@ -77,7 +77,8 @@ async fn converse(mut socket: WebSocket, app: App, place: ConnectionGuard) {
                 unanswered_pings = 0;
                 match received {
                     Some(Ok(Message::Text(text))) => {
-                        let frames = session.receive(&text).await;
+                        // Boxed: what a frame needs for a moment must not lie in every idle connection.
+                        let frames = Box::pin(session.receive(&text)).await;
                         refused = if is_refusal(&frames) { refused + 1 } else { 0 };
                         for frame in frames {
                             if !send(&mut socket, frame.into()).await { return }

@@ -24,8 +24,8 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
         (
             "turn",
             vec![
-                context! { facts => ["One fact."], told => "Told.", message => "Why?", language => "English" },
-                context! { facts => Vec::<String>::new(), told => (), message => "Why?", language => "English" },
+                context! { facts => ["One fact."], told => "Told.", message => "Why?", asked => "Why?", language => "English" },
+                context! { facts => Vec::<String>::new(), told => (), message => "Why?", asked => (), language => "English" },
             ],
         ),
         (
@@ -69,6 +69,17 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
             ],
         ),
         ("product", products()),
+        (
+            "suggest",
+            vec![
+                context! { name => "Lamp", price => "$4.00", from => true, available => true, about => "It shines." },
+                context! { name => "Lamp", price => "$4.00", from => false, available => false, about => () },
+            ],
+        ),
+        (
+            "suggestions",
+            vec![context! { count => 1 }, context! { count => 3 }],
+        ),
         ("profile", profiles()),
     ]
 }

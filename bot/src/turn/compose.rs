@@ -5,16 +5,17 @@ use serde::Serialize;
 
 use super::decide::{self, Action, RefusalReason};
 use super::guard::{Grounds, Guard};
-use super::{Draft, TurnError, Turns, Written};
+use super::retrieve::{Excerpt, Found};
+use super::{Draft, TurnError, Turns, Written, question};
 use crate::desk::{Completeness, Declined, Desk, DeskAnswer, Enquiry, Finding};
 use crate::facts::Fact;
 use crate::prompts::PromptError;
 use crate::protocol::ServerFrame;
 
 /// Probability from which an intent decides which records are looked up.
-const BELIEVED: f32 = 0.4;
+pub(super) const BELIEVED: f32 = 0.4;
 /// Probability from which somebody is taken to be upset.
-const UPSET: f32 = 0.6;
+const UPSET: f32 = 0.85;
 /// Earlier messages given to the model.
 const HISTORY: usize = 4;
 /// Longest of them, in characters.
@@ -32,10 +33,12 @@ pub(super) enum Plan {
 pub(super) struct Assignment {
     pub(super) prompt: Vec<PromptMessage>,
     pub(super) guard: Guard,
-    /// Said before the model's first word.
-    pub(super) lead: String,
+    /// A word of regret, before everything else.
+    pub(super) apology: Option<String>,
+    /// What the records say, before the model's first word.
+    pub(super) told: Option<String>,
     /// Said when the model gives nothing that may be said.
-    pub(super) fallback: Option<String>,
+    pub(super) fallback: Option<Excerpt>,
     pub(super) base: Written,
 }
 
@@ -128,9 +131,17 @@ impl Turns {
     }
 
     async fn plan_answer(&self, draft: &mut Draft<'_>) -> Result<Plan, TurnError> {
-        let desk = self.at_the_desk(draft)?;
+        let catalogue = self.catalogue.read().clone();
+        let language = draft.language().to_owned();
+        let desk = Desk {
+            catalogue: &catalogue,
+            currency: &self.config.company.currency,
+            prompts: &self.prompts,
+            language: &language,
+        };
+        let answer = desk.look_up(&enquiry(draft))?;
         draft.clock.lap("desk");
-        let finding = match desk {
+        let finding = match answer {
             DeskAnswer::Declined(declined) => {
                 let reason = match declined {
                     Declined::NotYourOrder => RefusalReason::NotYourOrder,
@@ -147,7 +158,15 @@ impl Turns {
         let found = self.retrieve(draft).await?;
         draft.clock.lap("retrieve");
         let best = found.best_cosine();
-        let preview = found.preview(&self.config.retrieval);
+        if finding.is_none()
+            && let Some(written) = self.suggest(draft, &desk, best).await?
+        {
+            let documents = found.documents;
+            return Ok(ready(Written {
+                documents,
+                ..written
+            }));
+        }
         let excerpt = found.excerpt(self.config.retrieval.floor);
         if finding.is_none() && best < self.config.retrieval.floor {
             let off_topic = decide::is_off_topic(&draft.understood.understanding);
@@ -162,47 +181,35 @@ impl Turns {
                 ..self.ready(draft, action)?
             }));
         }
-        if let Some((text, source)) = &preview
-            && !draft.understood.translated
-        {
-            let frame = ServerFrame::Preview {
-                turn: draft.open.turn.to_string(),
-                text: text.clone(),
-                sources: vec![source.clone()],
-            };
-            self.hub.send(draft.open.conversation.id, &frame);
-            draft.clock.since_start("preview");
-        }
+        self.show_preview(draft, &found);
         let assignment = self.assign(draft, finding, found, excerpt)?;
         draft.clock.lap("compose");
         Ok(Plan::Write(Box::new(assignment)))
     }
 
-    fn at_the_desk(&self, draft: &Draft<'_>) -> Result<DeskAnswer, TurnError> {
-        let catalogue = self.catalogue.read().clone();
-        let desk = Desk {
-            catalogue: &catalogue,
-            currency: &self.config.company.currency,
-            prompts: &self.prompts,
-            language: draft.language(),
+    /// Shows the best passage at once where it is clearly right, in the customer's language.
+    fn show_preview(&self, draft: &mut Draft<'_>, found: &Found) {
+        if draft.understood.translated {
+            return;
+        }
+        let Some(Excerpt { text, source }) = found.preview(&self.config.retrieval) else {
+            return;
         };
-        let understanding = &draft.understood.understanding;
-        let enquiry = Enquiry {
-            text: &draft.understood.english,
-            intent: if understanding.intent.confidence() >= BELIEVED {
-                understanding.intent.top()
-            } else {
-                ""
-            },
-            customer: draft.open.customer.as_ref(),
-            orders: &draft.open.orders,
-            focus: &draft.open.memory.focus,
+        let frame = ServerFrame::Preview {
+            turn: draft.open.turn.to_string(),
+            text,
+            sources: vec![source],
         };
-        Ok(desk.look_up(&enquiry)?)
+        self.hub.send(draft.open.conversation.id, &frame);
+        draft.clock.since_start("preview");
     }
 
     /// The desk's words as the whole answer.
-    fn desk_reply(&self, draft: &Draft<'_>, finding: Finding) -> Result<Written, TurnError> {
+    pub(super) fn desk_reply(
+        &self,
+        draft: &Draft<'_>,
+        finding: Finding,
+    ) -> Result<Written, TurnError> {
         let lead = self.apology(draft)?;
         let text = finding.facts.iter().map(|fact| fact.text.as_str());
         let text = lead
@@ -239,8 +246,8 @@ impl Turns {
         &self,
         draft: &Draft<'_>,
         finding: Option<Finding>,
-        found: super::retrieve::Found,
-        excerpt: Option<String>,
+        found: Found,
+        excerpt: Option<Excerpt>,
     ) -> Result<Assignment, TurnError> {
         let (told, mut facts, focus) = match finding {
             Some(finding) if finding.completeness == Completeness::Partial => (
@@ -274,15 +281,16 @@ impl Turns {
         let grounds = Grounds {
             facts: &texts,
             conversation: &conversation,
+            told: told.as_deref().unwrap_or_default(),
             company: &self.config.company.name,
             same_language: !draft.understood.translated,
         };
-        let lead: Vec<String> = self.apology(draft)?.into_iter().chain(told).collect();
         facts.extend(found.facts);
         Ok(Assignment {
             prompt,
             guard: Guard::new(&grounds),
-            lead: lead.join(" "),
+            apology: self.apology(draft)?,
+            told,
             fallback: excerpt,
             base: Written {
                 action: Action::Answer,
@@ -307,6 +315,8 @@ impl Turns {
             facts: &'a [String],
             told: Option<&'a str>,
             message: &'a str,
+            /// What a long message comes down to.
+            asked: Option<String>,
             language: &'a str,
         }
         let code = draft.language();
@@ -325,6 +335,7 @@ impl Turns {
             facts,
             told,
             message: &draft.open.text,
+            asked: question::asked(&draft.open.text),
             language: language_name(code),
         };
         let content = self.prompts.render(code, "turn", &context)?;
@@ -358,6 +369,22 @@ impl Turns {
             role: Role::System,
             content,
         })
+    }
+}
+
+/// What the desk is asked.
+fn enquiry<'a>(draft: &'a Draft<'_>) -> Enquiry<'a> {
+    let intent = &draft.understood.understanding.intent;
+    Enquiry {
+        text: &draft.understood.english,
+        intent: if intent.confidence() >= BELIEVED {
+            intent.top()
+        } else {
+            ""
+        },
+        customer: draft.open.customer.as_ref(),
+        orders: &draft.open.orders,
+        focus: &draft.open.memory.focus,
     }
 }
 

@@ -6,6 +6,8 @@
 //! what it says is in any fact. The checks are lexical and take microseconds: they run between two
 //! tokens.
 
+pub(super) use claims::{has_placeholder, is_bare_answer};
+
 mod claims;
 mod content;
 mod values;
@@ -32,6 +34,10 @@ pub(crate) enum Withheld {
     Unsupported,
     /// It repeats its own instructions.
     Leak,
+    /// It has a hole where a value should be.
+    Placeholder,
+    /// It repeats what the customer has just been told.
+    Repeats,
 }
 
 /// What a reply may rest on.
@@ -48,6 +54,8 @@ pub(crate) struct Guard {
     /// Words of the facts alone: what a sentence claims must come from these.
     fact_words: HashSet<String>,
     statements: Vec<content::Statement>,
+    /// What the customer has just been told from the records.
+    told: HashSet<String>,
 }
 
 /// The texts that the guard compares with.
@@ -57,6 +65,8 @@ pub(crate) struct Grounds<'a> {
     pub facts: &'a [String],
     /// What the customer wrote in this conversation, and was told.
     pub conversation: &'a [String],
+    /// What the reply begins with already; empty when nothing was looked up.
+    pub told: &'a str,
     /// Name of the company.
     pub company: &'a str,
     /// Whether reply and facts are in one language. Where they are not, words cannot be compared:
@@ -86,6 +96,7 @@ impl Guard {
                 .iter()
                 .flat_map(|fact| content::words(fact))
                 .collect(),
+            told: content::words(grounds.told).collect(),
             statements: grounds
                 .facts
                 .iter()
@@ -103,6 +114,9 @@ impl Guard {
         if claims::leaks_instructions(sentence) {
             return Err(Withheld::Leak);
         }
+        if has_placeholder(sentence) {
+            return Err(Withheld::Placeholder);
+        }
         if claims::claims_a_deed(sentence) {
             return Err(Withheld::Deed);
         }
@@ -110,6 +124,9 @@ impl Guard {
             return Err(Withheld::Link(link));
         }
         let said = content::Statement::new(sentence);
+        if said.has_content() && said.share_in(&self.told) >= content::REPEATS {
+            return Err(Withheld::Repeats);
+        }
         if let Some(value) = values::values(sentence).find(|value| !self.holds_value(value, &said))
         {
             return Err(Withheld::Value(value));
@@ -179,6 +196,7 @@ mod tests {
         Guard::new(&Grounds {
             facts: &facts,
             conversation: &conversation,
+            told: "Order #A20417 was delivered.",
             company: "Tern & Teasel",
             same_language: true,
         })
@@ -222,6 +240,11 @@ mod tests {
             ),
             ("Cash advances are allowed.", Withheld::Polarity),
             ("I have cancelled your order.", Withheld::Deed),
+            (
+                "The Gold card costs $[value not available] a year.",
+                Withheld::Placeholder,
+            ),
+            ("Your order #A20417 has been delivered.", Withheld::Repeats),
             (
                 "Our drivers wear green gloves while juggling parcels.",
                 Withheld::Unsupported,

@@ -14,8 +14,10 @@ mod compose;
 mod notices;
 mod open;
 mod outcome;
+mod question;
 mod retrieve;
 mod select;
+mod suggest;
 mod write;
 
 use std::sync::Arc;

@@ -19,6 +19,13 @@ pub(super) struct Found {
     query: String,
 }
 
+/// A passage's own words, short enough to be read at a glance.
+#[derive(Clone, Debug)]
+pub(super) struct Excerpt {
+    pub(super) text: String,
+    pub(super) source: Source,
+}
+
 impl Turns {
     /// Looks the message up; a follow-up together with what it follows.
     pub(super) async fn retrieve(&self, draft: &Draft<'_>) -> Result<Found, TurnError> {
@@ -71,20 +78,25 @@ impl Found {
     }
 
     /// The best passage's own words and their source, when it is clearly right.
-    pub(super) fn preview(&self, config: &Retrieval) -> Option<(String, Source)> {
-        let text = self.excerpt(config.clear)?;
+    pub(super) fn preview(&self, config: &Retrieval) -> Option<Excerpt> {
         let best = self.hits.first()?;
-        let (id, title, url) = (best.document.clone(), best.title.clone(), best.url.clone());
-        Some((text, Source { id, title, url }))
+        let is_right = best.cosine >= config.clear && !best.is_internal();
+        is_right.then(|| self.excerpt_of(best)).flatten()
     }
 
-    /// The best passage's own words, when it is near enough and meant for customers.
-    pub(super) fn excerpt(&self, least: f32) -> Option<String> {
-        let best = self.hits.first()?;
-        if best.cosine < least || best.is_internal() {
-            return None;
-        }
-        let text = select::excerpt(best, &self.query);
-        (!text.is_empty()).then_some(text)
+    /// The own words of the best passage that is near enough and meant for customers.
+    pub(super) fn excerpt(&self, least: f32) -> Option<Excerpt> {
+        let mut shown = self.hits.iter().filter(|hit| !hit.is_internal());
+        self.excerpt_of(shown.find(|hit| hit.cosine >= least)?)
+    }
+
+    fn excerpt_of(&self, hit: &Hit) -> Option<Excerpt> {
+        let text = select::excerpt(hit, &self.query);
+        let source = Source {
+            id: hit.document.clone(),
+            title: hit.title.clone(),
+            url: hit.url.clone(),
+        };
+        (!text.is_empty()).then_some(Excerpt { text, source })
     }
 }

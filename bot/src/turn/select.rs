@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::guard::has_placeholder;
 use super::sentences;
 use crate::facts::{Fact, FactKind};
 use crate::library::Hit;
@@ -124,7 +125,7 @@ fn candidates(hits: &[Hit]) -> Vec<Candidate> {
             .enumerate()
         {
             let text = sentence.trim().to_owned();
-            if text.is_empty() || names_a_tool(&text) {
+            if text.is_empty() || names_a_tool(&text) || has_placeholder(&text) {
                 continue;
             }
             let words = words(&text);

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use crm::ConversationId;
 use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role};
 use serde::Serialize;
 
 use super::compose::{Assignment, Plan};
-use super::guard::Withheld;
+use super::guard::{self, Withheld};
+use super::retrieve::Excerpt;
 use super::sentences::Sentences;
 use super::{Action, Delivered, Draft, OpenTurn, TurnError, Turns, Written};
-use crate::protocol::ServerFrame;
+use crate::protocol::{ErrorCode, ServerFrame};
 
 /// What the model writes when the facts do not answer.
 const NO_ANSWER: &str = "NO ANSWER";
@@ -52,16 +54,20 @@ impl Turns {
         let Assignment {
             prompt,
             guard,
-            lead,
+            apology,
+            told,
             fallback,
             base,
         } = assignment;
+        let lead: Vec<&str> = apology.iter().chain(&told).map(String::as_str).collect();
+        let lead = lead.join(" ");
         let mut speech = Speech {
             turns: self,
             open: draft.open,
             delivered,
             guard: &guard,
             said: String::new(),
+            held: String::new(),
             lead: lead.clone(),
             withheld: Vec::new(),
             usage: None,
@@ -93,6 +99,7 @@ impl Turns {
             written,
             Said {
                 lead,
+                has_told: told.is_some(),
                 said,
                 fallback,
                 ending,
@@ -104,6 +111,7 @@ impl Turns {
     fn close(&self, draft: &Draft<'_>, written: Written, said: Said) -> Result<Written, TurnError> {
         let Said {
             lead,
+            has_told,
             said,
             fallback,
             ending,
@@ -112,8 +120,7 @@ impl Turns {
             let text = join(&lead, said.trim());
             return Ok(Written { text, ..written });
         }
-        let has_record = written.focus.is_some() && !lead.is_empty();
-        if has_record {
+        if has_told {
             // The records have been told; what is missing is a rule that is not known.
             return Ok(Written {
                 text: lead,
@@ -122,7 +129,7 @@ impl Turns {
             });
         }
         if let Some(excerpt) = fallback {
-            return self.perhaps(draft, written, &excerpt);
+            return self.perhaps(draft, written, excerpt);
         }
         let instead = match ending {
             Ending::Failed { busy: true } => Action::Busy,
@@ -144,20 +151,20 @@ impl Turns {
         &self,
         draft: &Draft<'_>,
         written: Written,
-        excerpt: &str,
+        excerpt: Excerpt,
     ) -> Result<Written, TurnError> {
         #[derive(Serialize)]
         struct PerhapsContext<'a> {
             excerpt: &'a str,
         }
-        let text = self
-            .prompts
-            .render(draft.language(), "perhaps", &PerhapsContext { excerpt })?;
-        let sources = written.sources.into_iter().take(1).collect();
+        let context = PerhapsContext {
+            excerpt: &excerpt.text,
+        };
+        let text = self.prompts.render(draft.language(), "perhaps", &context)?;
         Ok(Written {
             action: Action::NoAnswer,
             text,
-            sources,
+            sources: vec![excerpt.source],
             ..written
         })
     }
@@ -171,6 +178,23 @@ impl Turns {
             seed: config.seed,
             temperature: config.temperature,
         }
+    }
+
+    /// Tells the clients of `conversation` that its turn has failed for now. The message stays stored
+    /// and is answered with the next one, or after the next start.
+    pub(crate) fn apologise(&self, conversation: ConversationId) {
+        let message =
+            "Something went wrong on our side. Your message is kept; please write again in \
+                       a minute, or ask for a person."
+                .to_owned();
+        self.hub
+            .send(conversation, &ServerFrame::Typing { on: false });
+        let frame = ServerFrame::Error {
+            code: ErrorCode::Unavailable,
+            message,
+            retry_after: Some(60.0),
+        };
+        self.hub.send(conversation, &frame);
     }
 
     /// The messages to answer in English; `None` when the model cannot translate now.
@@ -214,9 +238,12 @@ impl Turns {
 
 /// What was said, and how it ended.
 struct Said {
+    /// Regret and records, said before.
     lead: String,
+    /// Whether records are among it.
+    has_told: bool,
     said: String,
-    fallback: Option<String>,
+    fallback: Option<Excerpt>,
     ending: Ending,
 }
 
@@ -235,6 +262,8 @@ struct Speech<'a> {
     delivered: &'a Delivered,
     guard: &'a super::guard::Guard,
     said: String,
+    /// A bare yes or no, which waits for what it is about.
+    held: String,
     lead: String,
     withheld: Vec<(String, Withheld)>,
     usage: Option<generate::Usage>,
@@ -287,9 +316,13 @@ impl Speech<'_> {
             return false;
         }
         match self.guard.check(sentence) {
+            Ok(()) if self.said.is_empty() && guard::is_bare_answer(sentence) => {
+                sentence.clone_into(&mut self.held);
+            }
             Ok(()) => {
-                self.said.push_str(sentence);
-                self.send(sentence);
+                let sentence = std::mem::take(&mut self.held) + sentence;
+                self.said.push_str(&sentence);
+                self.send(&sentence);
             }
             Err(reason) => self.withheld.push((sentence.trim().to_owned(), reason)),
         }

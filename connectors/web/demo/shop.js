@@ -7,7 +7,7 @@ const TEXTS = {
   en: {
     lead: "Browse a little, then ask us anything – about a product, an order, or how returns work. Our assistant answers right away, and a person is never far.",
     tryAsking: "Try asking",
-    questions: ["What is your return policy?", "Where is my order?", "Which headphones do you recommend?", "I’d like to talk to a person"],
+    questions: ["What is your return policy?", "Where is my order?", "How long does delivery take?", "I’d like to talk to a person"],
     products: "Our products",
     all: "All",
     categories: "Categories",
@@ -24,7 +24,7 @@ const TEXTS = {
   zh: {
     lead: "随便逛逛，有问题尽管问：商品、订单、退换货都可以。智能助手即时回复，人工客服随时待命。",
     tryAsking: "试着问问",
-    questions: ["退货政策是什么？", "我的订单到哪里了？", "有什么耳机推荐吗？", "我想找人工客服"],
+    questions: ["退货政策是什么？", "我的订单到哪里了？", "送货要多久？", "我想找人工客服"],
     products: "全部商品",
     all: "全部",
     categories: "分类",

@@ -1,5 +1,6 @@
-// Takes the pictures in docs/, of the widget and the demo page against the stand-in.
-// `node tests/screenshots.mjs FOLDER` puts them elsewhere.
+// Takes the pictures in docs/, of the widget and the demo page against the server at FRONTDESK_URL
+// with the demo shop, else against the stand-in. `node tests/screenshots.mjs FOLDER` puts them
+// elsewhere.
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,11 +8,12 @@ import { chatOf, launchBrowser, openPage } from "./browser.mjs";
 import { startStandIn } from "./stand-in.mjs";
 
 const folder = process.argv[2] ?? fileURLToPath(new URL("../docs/", import.meta.url));
-const standIn = await startStandIn({ paceMs: 1 });
+const standIn = process.env.FRONTDESK_URL ? null : await startStandIn({ paceMs: 1 });
+const url = process.env.FRONTDESK_URL ?? standIn.url;
 const browser = await launchBrowser();
 
 async function picture(name, options, question, clip) {
-  const page = await openPage(browser, standIn.url, options);
+  const page = await openPage(browser, url, options);
   const chat = chatOf(page);
   await chat.open();
   await chat.send(question);
@@ -29,4 +31,4 @@ await picture("widget-chinese", { ...size, locale: "zh-CN" }, "怎么退货？",
 await picture("widget-phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, "How do I return an item?");
 await picture("demo", { viewport: { width: 1360, height: 900 } }, "What is your return policy?");
 await browser.close();
-await standIn.close();
+await standIn?.close();

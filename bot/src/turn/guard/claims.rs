@@ -140,6 +140,44 @@ pub(super) fn leaks_instructions(sentence: &str) -> bool {
     INSTRUCTIONS.iter().any(|trace| lower.contains(trace))
 }
 
+/// Whether the text is a yes or a no and nothing else: it tells a customer who asked for a number,
+/// or for a condition, nothing.
+pub(in crate::turn) fn is_bare_answer(text: &str) -> bool {
+    const BARE: &[&str] = &[
+        "yes",
+        "no",
+        "sure",
+        "certainly",
+        "of course",
+        "是",
+        "不",
+        "是的",
+        "sí",
+    ];
+    let lower = normal(text);
+    BARE.contains(&lower.trim_matches(|c: char| !c.is_alphanumeric()))
+}
+
+/// Whether the text has a hole where somebody forgot to put a value: `[value not available]`,
+/// `{{ price }}`, `TODO`.
+pub(in crate::turn) fn has_placeholder(text: &str) -> bool {
+    const HOLES: &[&str] = &[
+        "not available",
+        "n/a",
+        "tbd",
+        "todo",
+        "insert ",
+        "placeholder",
+    ];
+    let lower = normal(text);
+    let bracketed = lower
+        .split('[')
+        .skip(1)
+        .filter_map(|rest| rest.split_once(']'))
+        .any(|(inside, _)| HOLES.iter().any(|hole| inside.contains(hole)));
+    bracketed || lower.contains("{{") || lower.split_whitespace().any(|word| word == "todo:")
+}
+
 fn normal(sentence: &str) -> String {
     sentence.trim().to_lowercase().replace('\u{2019}', "'")
 }
@@ -152,6 +190,20 @@ mod tests {
     fn politeness_with_a_number_is_a_claim() {
         assert!(is_courtesy("I’m sorry for the trouble."));
         assert!(!is_courtesy("I'm sorry, that costs 30."));
+    }
+
+    #[test]
+    fn a_yes_alone_is_bare_and_a_yes_with_a_reason_is_not() {
+        assert!(is_bare_answer(" Yes. "));
+        assert!(!is_bare_answer("Yes, within 30 days."));
+    }
+
+    #[test]
+    fn a_hole_is_seen_and_a_footnote_is_not() {
+        assert!(has_placeholder(
+            "The late fee is $[value not available] (USD)."
+        ));
+        assert!(!has_placeholder("Prices include VAT [1]."));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use unicode_segmentation::UnicodeSegmentation;
 pub(super) const LEAST_IN_ONE: f32 = 0.34;
 /// Share that all grounds together must hold, where no one statement holds enough.
 pub(super) const LEAST_IN_ALL: f32 = 0.75;
+/// From this share on a sentence says what has been said.
+pub(super) const REPEATS: f32 = 0.85;
 /// From this share on two sentences speak of the same thing, so that their polarity must agree.
 const SAME_THING: f32 = 0.75;
 
@@ -173,6 +175,11 @@ impl Statement {
                 )
             })
             .max_by(|a, b| a.0.total_cmp(&b.0))
+    }
+
+    /// Whether it has words that carry content.
+    pub(super) fn has_content(&self) -> bool {
+        !self.content.is_empty()
     }
 
     /// Share of the content that `words` hold.

@@ -1,0 +1,80 @@
+//! Products found by what they are like: "something warm for the sofa".
+
+use crm::{Product, ProductId};
+use serde::Serialize;
+
+use super::{Completeness, Desk, Finding, Focus};
+use crate::facts::{Fact, FactKind};
+use crate::prompts::PromptError;
+
+#[derive(Debug, Serialize)]
+struct SuggestionView {
+    name: String,
+    /// Of the cheapest variant that can be had, else of the cheapest.
+    price: String,
+    /// Whether other variants cost more.
+    from: bool,
+    available: bool,
+    /// First sentence of the description.
+    about: Option<String>,
+}
+
+impl Desk<'_> {
+    /// Names the products `ids`, best first, with price and stock; `None` when the catalogue has
+    /// none of them any more.
+    ///
+    /// # Errors
+    /// [`PromptError`] when a template fails.
+    pub(crate) fn suggest(&self, ids: &[ProductId]) -> Result<Option<Finding>, PromptError> {
+        let products: Vec<&Product> = ids
+            .iter()
+            .filter_map(|id| self.catalogue.find(id))
+            .collect();
+        let facts = products
+            .iter()
+            .map(|product| {
+                let view = self.view(product);
+                let text = self.prompts.render(self.language, "suggest", &view)?;
+                let id = product.id.as_str();
+                Ok(Fact::of_record(FactKind::Product, id, &product.name, text))
+            })
+            .collect::<Result<Vec<_>, PromptError>>()?;
+        let only = match products.as_slice() {
+            [only] => Some(only.id.clone()),
+            _ => None,
+        };
+        Ok((!facts.is_empty()).then_some(Finding {
+            completeness: Completeness::Whole,
+            facts,
+            focus: Focus {
+                product: only,
+                ..Focus::default()
+            },
+        }))
+    }
+
+    fn view(&self, product: &Product) -> SuggestionView {
+        let available = product.variants.iter().any(|variant| variant.available);
+        let offered = || {
+            product
+                .variants
+                .iter()
+                .filter(|variant| variant.available || !available)
+                .map(|variant| variant.price)
+        };
+        let (least, most) = (offered().min(), offered().max());
+        SuggestionView {
+            name: product.name.clone(),
+            price: least.map_or_else(String::new, |price| self.currency.format(price)),
+            from: least != most,
+            available,
+            about: product.description.as_deref().and_then(first_sentence),
+        }
+    }
+}
+
+fn first_sentence(text: &str) -> Option<String> {
+    crate::turn::sentences::split(text)
+        .first()
+        .map(|sentence| sentence.trim().to_owned())
+}

@@ -1,0 +1,196 @@
+//! The desk as a customer meets it: a sentence in, the record's words out.
+
+use crm::{Customer, Order, Product};
+use serde_json::json;
+
+use super::*;
+
+struct Shop {
+    catalogue: Catalogue,
+    prompts: Prompts,
+    customer: Customer,
+    orders: Vec<Order>,
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+impl Shop {
+    fn new() -> Self {
+        let lamp: Product = read(json!({
+        "id": "lamp", "name": "Desk Lamp", "variants": [
+            {"sku": "l1", "options": {"color": "black"}, "price": 4500, "available": true},
+            {"sku": "l2", "options": {"color": "white"}, "price": 5200, "available": true},
+            {"sku": "l3", "options": {"color": "red"}, "price": 4700, "available": false},
+        ]}));
+        let mat: Product = read(json!({
+        "id": "mat", "name": "Yoga Mat", "description": "Rolls up small.", "variants": [
+            {"sku": "m1", "options": {"color": "green"}, "price": 3000, "available": true},
+        ]}));
+        Self {
+            catalogue: Catalogue::new(vec![lamp, mat]),
+            prompts: Prompts::builtin().unwrap(),
+            customer: read(json!({
+            "id": "ada", "name": "Ada Moss", "email": "ada@example.com",
+            "payment_methods": [
+                {"id": "p1", "kind": "credit_card", "brand": "visa", "last_four": "4242"},
+                {"id": "p2", "kind": "gift_card", "balance": 1250},
+            ]})),
+            orders: vec![
+                read(json!({
+                    "id": "#T20002", "customer": "ada", "status": "pending", "total": 4500,
+                    "items": [{"product": "lamp", "sku": "l1", "name": "Desk Lamp",
+                               "price": 4500, "options": {"color": "black"}}],
+                    "payments": [{"kind": "payment", "amount": 4500, "method": "p1"}]})),
+                read(json!({
+                    "id": "#T20001", "customer": "ada", "status": "delivered", "total": 3000,
+                    "items": [{"product": "mat", "sku": "m1", "name": "Yoga Mat",
+                               "price": 3000, "options": {"color": "green"}}],
+                    "shipments": [{"carrier": "Fleet", "tracking": ["881122"]}]})),
+            ],
+        }
+    }
+
+    /// Asks as Ada, going on from `focus`.
+    fn ask(&self, text: &str, intent: &str, focus: &Focus) -> DeskAnswer {
+        self.look_up(text, intent, focus, Some(&self.customer), &self.orders)
+    }
+
+    fn ask_as_visitor(&self, text: &str) -> DeskAnswer {
+        self.look_up(text, "", &Focus::default(), None, &[])
+    }
+
+    fn look_up(
+        &self,
+        text: &str,
+        intent: &str,
+        focus: &Focus,
+        customer: Option<&Customer>,
+        orders: &[Order],
+    ) -> DeskAnswer {
+        let desk = Desk {
+            catalogue: &self.catalogue,
+            currency: &Currency::default(),
+            prompts: &self.prompts,
+            language: "en",
+        };
+        let enquiry = Enquiry {
+            text,
+            intent,
+            customer,
+            orders,
+            focus,
+        };
+        desk.look_up(&enquiry).unwrap()
+    }
+}
+
+fn found(answer: DeskAnswer) -> Finding {
+    match answer {
+        DeskAnswer::Found(finding) => finding,
+        other @ (DeskAnswer::Nothing | DeskAnswer::Declined(_)) => panic!("{other:?}"),
+    }
+}
+
+fn words(finding: &Finding) -> String {
+    let texts: Vec<&str> = finding
+        .facts
+        .iter()
+        .map(|fact| fact.text.as_str())
+        .collect();
+    texts.join(" ")
+}
+
+#[test]
+fn an_order_is_found_by_what_is_in_it() {
+    let finding = found(Shop::new().ask("wheres my desk lamp??", "track_order", &Focus::default()));
+    assert_eq!(finding.completeness, Completeness::Whole);
+    assert!(words(&finding).contains("#T20002"), "{finding:?}");
+    assert!(words(&finding).contains("pending"), "{finding:?}");
+    assert!(!words(&finding).contains("#T20001"), "{finding:?}");
+}
+
+#[test]
+fn it_points_to_the_order_last_talked_about() {
+    let shop = Shop::new();
+    let first = found(shop.ask("where is my yoga mat", "track_order", &Focus::default()));
+    let next = found(shop.ask("and what did i pay for it in total?", "", &first.focus));
+    assert!(words(&next).contains("$30.00"), "{next:?}");
+}
+
+#[test]
+fn a_wish_to_cancel_is_told_the_status_and_left_open_for_the_rule() {
+    let shop = Shop::new();
+    let first = found(shop.ask("where is my desk lamp", "track_order", &Focus::default()));
+    let next = found(shop.ask(
+        "omg so slow. can i still cancel it",
+        "cancel_order",
+        &first.focus,
+    ));
+    assert_eq!(next.completeness, Completeness::Partial);
+    assert!(words(&next).contains("pending"), "{next:?}");
+}
+
+#[test]
+fn a_number_that_is_not_the_customers_is_declined_whether_or_not_it_exists() {
+    let shop = Shop::new();
+    for text in ["where is order #T20003?", "status of T99999 please"] {
+        assert_eq!(
+            shop.ask(text, "track_order", &Focus::default()),
+            DeskAnswer::Declined(Declined::NotYourOrder),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn orders_are_no_matter_for_visitors() {
+    let shop = Shop::new();
+    assert_eq!(
+        shop.ask_as_visitor("where is my order #T20002?"),
+        DeskAnswer::Declined(Declined::SignInFirst)
+    );
+    let price = found(shop.ask_as_visitor("how much is the desk lamp in white?"));
+    assert!(words(&price).contains("$52.00"), "{price:?}");
+}
+
+#[test]
+fn prices_and_stock_come_from_the_catalogue() {
+    let shop = Shop::new();
+    let ask = |text| words(&found(shop.ask_as_visitor(text)));
+    assert!(ask("what's the cheapest desk lamp?").contains("$45.00"));
+    assert!(ask("do you have the desk lamp in red?").contains("out of stock"));
+    let kinds = ask("which colors does the desk lamp come in?");
+    assert!(
+        ["black", "white", "red"].iter().all(|c| kinds.contains(c)),
+        "{kinds}"
+    );
+}
+
+#[test]
+fn a_price_asked_by_somebody_who_wants_to_buy_is_told_at_once() {
+    let text = "I'd like a green yoga mat, is there one available and for how much?";
+    let finding = found(Shop::new().ask(text, "place_order", &Focus::default()));
+    assert_eq!(finding.completeness, Completeness::Partial);
+    assert!(words(&finding).contains("$30.00"), "{finding:?}");
+}
+
+#[test]
+fn the_profile_is_the_customers_own() {
+    let shop = Shop::new();
+    let card = found(shop.ask("how much is left on my gift card?", "", &Focus::default()));
+    assert!(words(&card).contains("$12.50"), "{card:?}");
+    let mail = found(shop.ask(
+        "which email do you have for me on file",
+        "",
+        &Focus::default(),
+    ));
+    assert!(words(&mail).contains("ada@example.com"), "{mail:?}");
+}
+
+#[test]
+fn a_question_of_knowledge_is_not_the_desks() {
+    let answer = Shop::new().ask("how do I clean a wool blanket?", "", &Focus::default());
+    assert_eq!(answer, DeskAnswer::Nothing);
+}
