@@ -67,8 +67,9 @@ clean: ## Deletes what was built; models and data stay
 	cargo clean
 	rm -rf connectors/web/dist connectors/web/node_modules
 
-build: widget
+build: widget ## Builds the program and prints where it is
 	$(call timed,build,cargo build --release)
+	@printf '%s\n' '$(FRONTDESK)'
 
 setup-tests:
 	$(call timed,setup,bot/setup.sh --tests)

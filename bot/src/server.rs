@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use crm::{CrmError, Store};
 use generate::{ApiKey, Engine, EngineConfig, GenerateError, Generator, Remote, RemoteConfig};
 use models::{ModelError, ModelStore, Registry};
@@ -121,6 +122,13 @@ impl Server {
         maintenance::start(&app);
         let shutdown = app.shutdown.clone();
         let service = router(app.clone());
+        // Frames are small and answer one another: held back to be sent together, they would wait
+        // 40 ms for the client's delayed acknowledgement.
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!("a connection keeps Nagle's algorithm: {error}");
+            }
+        });
         let serving = tokio::spawn(async move {
             axum::serve(listener, service)
                 .with_graceful_shutdown(shutdown.cancelled_owned())

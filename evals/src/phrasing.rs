@@ -15,7 +15,7 @@ const NOT_KNOWN: &[&str] = &[
     "can't find", "cannot find", "couldn't find", "could not find", "can't tell", "cannot tell",
     "can't say", "cannot say", "rather not guess", "isn't mentioned", "not mentioned",
     "not specified", "doesn't specify", "does not specify", "doesn't say", "does not say",
-    "not listed",
+    "not listed", "i don't have a", "i don't have an", "i do not have a",
     // Chinese
     "不知道", "不清楚", "不确定", "没有相关信息", "没有这方面的信息", "没有找到", "未找到", "未提及",
     "没有提到", "没有提供", "无法确定", "无法告知", "无法提供", "无法回答", "暂无",

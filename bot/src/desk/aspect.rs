@@ -1,9 +1,12 @@
 //! What is asked of an order, a product or a profile: a table of phrases an operator can read.
 
+use serde::{Deserialize, Serialize};
+
 use super::lexicon::Words;
 
 /// Something one can ask of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Aspect {
     /// Where an order stands.
     Status,
@@ -312,7 +315,6 @@ const PHRASES: &[(Aspect, &[&str])] = &[
             "can i get",
             "do you carry",
             "is something you have",
-            "you have",
             "do you stock",
         ],
     ),
@@ -374,7 +376,8 @@ const PHRASES: &[(Aspect, &[&str])] = &[
 ];
 
 /// The aspects that a message asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Aspects(Vec<Aspect>);
 
 impl Aspects {
@@ -382,6 +385,11 @@ impl Aspects {
     pub(crate) fn of(words: &Words) -> Self {
         let asked = PHRASES.iter().filter(|(_, phrases)| words.has_any(phrases));
         Self(asked.map(|(aspect, _)| *aspect).collect())
+    }
+
+    /// Whether nothing is asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether `aspect` is asked for.

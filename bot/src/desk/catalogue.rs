@@ -160,7 +160,7 @@ fn is_distinct(phrase: &str) -> bool {
 fn is_telling(word: &str) -> bool {
     const COMMON: &[&str] = &[
         "over", "none", "with", "without", "high", "medium", "large", "small", "long", "full",
-        "light", "standard",
+        "light", "standard", "and", "for", "the",
     ];
     word.chars().any(|c| c.is_ascii_digit())
         || (word.chars().count() > 2 && word != "yes" && !COMMON.contains(&word))

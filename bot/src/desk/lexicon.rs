@@ -35,6 +35,19 @@ impl Words {
         self.words.len()
     }
 
+    /// Whether this goes on from what was asked before: "and the other one?".
+    pub(crate) fn is_ellipsis(&self) -> bool {
+        const OPENERS: &[&str] = &["and", "what", "how", "or"];
+        let opens = self
+            .iter()
+            .next()
+            .is_some_and(|first| OPENERS.contains(&first));
+        let asks_anew = self.has_any(&[
+            "what is", "what's", "how do", "how can", "how much", "how many",
+        ]);
+        self.len() <= 6 && opens && !asks_anew
+    }
+
     /// Whether the phrase occurs, word for word; a `*` at its end stands for any word ending.
     pub(crate) fn has(&self, phrase: &str) -> bool {
         match phrase.strip_suffix('*') {

@@ -39,6 +39,8 @@ pub(crate) struct Focus {
     pub options: Vec<String>,
     /// SKU last named with a price.
     pub sku: Option<String>,
+    /// What was last asked of them: what "and the other one?" asks again.
+    pub asked: Aspects,
 }
 
 /// Whose records the desk may read, and what a message says.
@@ -46,8 +48,10 @@ pub(crate) struct Focus {
 pub(crate) struct Enquiry<'a> {
     /// The message, in English.
     pub text: &'a str,
-    /// Label of its intent.
+    /// Label of its intent; empty when that is unclear.
     pub intent: &'a str,
+    /// Label that is likeliest, clear or not: enough where something of the customer's own is named.
+    pub leaning: &'a str,
     /// The session's customer; `None` for a visitor.
     pub customer: Option<&'a Customer>,
     /// That customer's orders, newest first.
@@ -118,12 +122,23 @@ impl Desk<'_> {
     /// [`PromptError`] when a template fails.
     pub(crate) fn look_up(&self, enquiry: &Enquiry<'_>) -> Result<DeskAnswer, PromptError> {
         let words = lexicon::Words::new(enquiry.text);
-        let aspects = Aspects::of(&words);
+        let mut aspects = Aspects::of(&words);
+        if aspects.is_empty() && words.is_ellipsis() {
+            aspects.clone_from(&enquiry.focus.asked);
+        }
         let named = reference::find(&words, enquiry, self.catalogue);
+        let enquiry = &Enquiry {
+            intent: if enquiry.intent.is_empty() && !named.items.is_empty() {
+                enquiry.leaning
+            } else {
+                enquiry.intent
+            },
+            ..*enquiry
+        };
         if named.foreign_order {
             return Ok(DeskAnswer::Declined(Declined::NotYourOrder));
         }
-        if enquiry.customer.is_none() && is_about_own_orders(&named, &aspects, enquiry) {
+        if enquiry.customer.is_none() && is_about_own_orders(&words, &named, &aspects, enquiry) {
             return Ok(DeskAnswer::Declined(Declined::SignInFirst));
         }
         if let Some(finding) = self.profile(enquiry, &aspects)? {
@@ -140,9 +155,18 @@ impl Desk<'_> {
 }
 
 /// Whether somebody who is not signed in asks about an order of their own.
-fn is_about_own_orders(named: &reference::Named, aspects: &Aspects, enquiry: &Enquiry<'_>) -> bool {
+fn is_about_own_orders(
+    words: &lexicon::Words,
+    named: &reference::Named,
+    aspects: &Aspects,
+    enquiry: &Enquiry<'_>,
+) -> bool {
+    // "Can I change something I ordered?" asks for a rule that anybody may know.
+    let asks_rule =
+        words.has_any(orders::HYPOTHETICAL) && orders::NOT_LOOKUPS.contains(&enquiry.intent);
     let own_status = matches!(enquiry.intent, "track_order" | "track_refund");
-    named.order_number || (named.says_my_order && (own_status || aspects.any_of_order()))
+    let own_order = named.says_my_order && (own_status || aspects.any_of_order());
+    named.order_number || (own_order && !asks_rule)
 }
 
 #[cfg(test)]

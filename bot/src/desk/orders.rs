@@ -15,7 +15,7 @@ use crate::prompts::PromptError;
 const MOST_ORDERS: usize = 4;
 
 /// Words of "what if": the answer is a rule, not a record.
-const HYPOTHETICAL: &[&str] = &[
+pub(super) const HYPOTHETICAL: &[&str] = &[
     "if i",
     "suppose",
     "could i",
@@ -30,7 +30,6 @@ const HYPOTHETICAL: &[&str] = &[
     "could you",
     "i'd like to",
     "i want to",
-    "want to",
 ];
 
 /// Intents that ask for something to be done, or for a rule.
@@ -44,6 +43,7 @@ pub(super) const NOT_LOOKUPS: &[&str] = &[
     "complaint",
     "payment_issue",
     "place_order",
+    "get_invoice",
     "set_up_shipping_address",
 ];
 
@@ -117,6 +117,7 @@ impl Desk<'_> {
         let focus = Focus {
             orders: chosen.iter().map(|order| order.id.clone()).collect(),
             product: single_product(&chosen, named),
+            asked: aspects.clone(),
             ..Focus::default()
         };
         let completeness = completeness(enquiry, words, aspects, listed);
@@ -257,7 +258,8 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
         || named.says_my_order
         || is_own_intent(enquiry.intent)
         || DEPEND_ON_STATUS.contains(&enquiry.intent);
-    if !holding.is_empty() && asks {
+    let goes_on = named.points_back && !enquiry.focus.orders.is_empty();
+    if !holding.is_empty() && (asks || goes_on) {
         let in_focus: Vec<&Order> = holding
             .iter()
             .copied()

@@ -58,9 +58,11 @@ impl Desk<'_> {
         if products.is_empty() {
             return Ok(None);
         }
+        let asks = asks_catalogue(enquiry, words, aspects);
         let mut facts = Vec::new();
         let mut focus = Focus {
             orders: enquiry.focus.orders.clone(),
+            asked: aspects.clone(),
             ..Focus::default()
         };
         for product in products.iter().take(MOST_PRODUCTS) {
@@ -69,7 +71,14 @@ impl Desk<'_> {
             focus.product = Some(product.id.clone());
             focus.options = wanted.iter().map(|(_, value)| value.clone()).collect();
             focus.sku = sku_told(product, &wanted, aspects);
-            let text = self.prompts.render(self.language, "product", &context)?;
+            let mut text = self.prompts.render(self.language, "product", &context)?;
+            if !asks
+                && let Some(description) = &product.description
+                && !text.contains(description.as_str())
+            {
+                // What it is made of and how it is used, for the model to answer from.
+                text = format!("{text} {}: {description}", product.name);
+            }
             facts.push(Fact::of_record(
                 FactKind::Product,
                 product.id.as_str(),
@@ -78,7 +87,7 @@ impl Desk<'_> {
             ));
         }
         facts.retain(|fact| !fact.text.is_empty());
-        let completeness = if facts.is_empty() || !asks_catalogue(enquiry, words, aspects) {
+        let completeness = if facts.is_empty() || !asks {
             Completeness::Background
         } else if NOT_LOOKUPS.contains(&enquiry.intent) {
             Completeness::Partial

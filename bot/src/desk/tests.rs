@@ -8,6 +8,7 @@ use super::*;
 struct Shop {
     catalogue: Catalogue,
     prompts: Prompts,
+    currency: Currency,
     customer: Customer,
     orders: Vec<Order>,
 }
@@ -31,6 +32,7 @@ impl Shop {
         Self {
             catalogue: Catalogue::new(vec![lamp, mat]),
             prompts: Prompts::builtin().unwrap(),
+            currency: Currency::default(),
             customer: read(json!({
             "id": "ada", "name": "Ada Moss", "email": "ada@example.com",
             "payment_methods": [
@@ -52,6 +54,15 @@ impl Shop {
         }
     }
 
+    fn desk(&self) -> Desk<'_> {
+        Desk {
+            catalogue: &self.catalogue,
+            currency: &self.currency,
+            prompts: &self.prompts,
+            language: "en",
+        }
+    }
+
     /// Asks as Ada, going on from `focus`.
     fn ask(&self, text: &str, intent: &str, focus: &Focus) -> DeskAnswer {
         self.look_up(text, intent, focus, Some(&self.customer), &self.orders)
@@ -69,20 +80,15 @@ impl Shop {
         customer: Option<&Customer>,
         orders: &[Order],
     ) -> DeskAnswer {
-        let desk = Desk {
-            catalogue: &self.catalogue,
-            currency: &Currency::default(),
-            prompts: &self.prompts,
-            language: "en",
-        };
         let enquiry = Enquiry {
             text,
             intent,
+            leaning: intent,
             customer,
             orders,
             focus,
         };
-        desk.look_up(&enquiry).unwrap()
+        self.desk().look_up(&enquiry).unwrap()
     }
 }
 
@@ -130,6 +136,39 @@ fn a_wish_to_cancel_is_told_the_status_and_left_open_for_the_rule() {
     ));
     assert_eq!(next.completeness, Completeness::Partial);
     assert!(words(&next).contains("pending"), "{next:?}");
+}
+
+#[test]
+fn an_ellipsis_asks_the_same_of_something_else() {
+    let shop = Shop::new();
+    let first = found(shop.ask("what did my yoga mat cost in total?", "", &Focus::default()));
+    let next = found(shop.ask("And the desk lamp?", "", &first.focus));
+    assert!(words(&next).contains("#T20002"), "{next:?}");
+    assert!(words(&next).contains("$45.00"), "{next:?}");
+}
+
+#[test]
+fn an_own_thing_and_a_leaning_are_enough() {
+    let shop = Shop::new();
+    let enquiry = Enquiry {
+        text: "Morning. Has the mat for my mother left yet?",
+        intent: "",
+        leaning: "track_order",
+        customer: Some(&shop.customer),
+        orders: &shop.orders,
+        focus: &Focus::default(),
+    };
+    let finding = found(shop.desk().look_up(&enquiry).unwrap());
+    assert!(words(&finding).contains("delivered"), "{finding:?}");
+}
+
+#[test]
+fn a_rule_that_anybody_may_know_needs_no_signing_in() {
+    let shop = Shop::new();
+    let text = "Can I change the color of something I ordered but that isn't shipped yet?";
+    let focus = Focus::default();
+    let answer = shop.look_up(text, "change_order", &focus, None, &[]);
+    assert_eq!(answer, DeskAnswer::Nothing);
 }
 
 #[test]

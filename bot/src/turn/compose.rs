@@ -14,6 +14,8 @@ use crate::protocol::ServerFrame;
 
 /// Probability from which an intent decides which records are looked up.
 pub(super) const BELIEVED: f32 = 0.4;
+/// Probability from which an intent is a hint.
+const LEANING: f32 = 0.25;
 /// Probability from which somebody is taken to be upset.
 const UPSET: f32 = 0.85;
 /// Earlier messages given to the model.
@@ -378,6 +380,11 @@ fn enquiry<'a>(draft: &'a Draft<'_>) -> Enquiry<'a> {
     Enquiry {
         text: &draft.understood.english,
         intent: if intent.confidence() >= BELIEVED {
+            intent.top()
+        } else {
+            ""
+        },
+        leaning: if intent.confidence() >= LEANING {
             intent.top()
         } else {
             ""

@@ -6,7 +6,7 @@
 //! what it says is in any fact. The checks are lexical and take microseconds: they run between two
 //! tokens.
 
-pub(super) use claims::{has_placeholder, is_bare_answer};
+pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer};
 
 mod claims;
 mod content;
@@ -56,6 +56,8 @@ pub(crate) struct Guard {
     statements: Vec<content::Statement>,
     /// What the customer has just been told from the records.
     told: HashSet<String>,
+    /// Whether that says that something can no longer be done.
+    told_denies: bool,
 }
 
 /// The texts that the guard compares with.
@@ -97,6 +99,7 @@ impl Guard {
                 .flat_map(|fact| content::words(fact))
                 .collect(),
             told: content::words(grounds.told).collect(),
+            told_denies: claims::no_longer_can(grounds.told),
             statements: grounds
                 .facts
                 .iter()
@@ -122,6 +125,9 @@ impl Guard {
         }
         if let Some(link) = values::links(sentence).find(|link| !self.links.contains(link)) {
             return Err(Withheld::Link(link));
+        }
+        if self.told_denies && claims::still_promises(sentence) {
+            return Err(Withheld::Polarity);
         }
         let said = content::Statement::new(sentence);
         if said.has_content() && said.share_in(&self.told) >= content::REPEATS {
@@ -196,7 +202,7 @@ mod tests {
         Guard::new(&Grounds {
             facts: &facts,
             conversation: &conversation,
-            told: "Order #A20417 was delivered.",
+            told: "Order #A20417 was delivered. It can no longer be changed.",
             company: "Tern & Teasel",
             same_language: true,
         })
@@ -245,6 +251,7 @@ mod tests {
                 Withheld::Placeholder,
             ),
             ("Your order #A20417 has been delivered.", Withheld::Repeats),
+            ("You can still cancel the order.", Withheld::Polarity),
             (
                 "Our drivers wear green gloves while juggling parcels.",
                 Withheld::Unsupported,

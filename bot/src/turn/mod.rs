@@ -10,6 +10,7 @@ pub(crate) mod decide;
 pub(crate) mod guard;
 pub(crate) mod sentences;
 
+mod blocks;
 mod compose;
 mod notices;
 mod open;
@@ -18,6 +19,7 @@ mod question;
 mod retrieve;
 mod select;
 mod suggest;
+mod wording;
 mod write;
 
 use std::sync::Arc;

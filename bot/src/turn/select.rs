@@ -1,10 +1,11 @@
-//! The fewest words of facts that keep the answer in: sentences of the passages found, chosen by
-//! what they share with the question. On two cores every hundred tokens of prompt cost a second.
+//! The fewest words of facts that keep the answer in: blocks of the passages found, chosen by what
+//! they share with the question. On two cores every hundred tokens of prompt cost a second.
 
 use std::collections::{HashMap, HashSet};
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::blocks::{self, Block};
 use super::guard::has_placeholder;
 use super::sentences;
 use crate::facts::{Fact, FactKind};
@@ -17,7 +18,9 @@ const MOST_SOURCES: usize = 3;
 const EXCERPT_CHARS: usize = 320;
 
 /// How much a title that the question names counts: "Blue Account" is not about "True Blue Account".
-const TITLE_WEIGHT: f32 = 0.8;
+const TITLE_WEIGHT: f32 = 1.2;
+/// Length of a usual block, in characters.
+const USUAL_CHARS: f32 = 200.0;
 
 /// What facts are selected for.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ struct Candidate {
     score: f32,
 }
 
-/// The sentences of `hits` that belong to the question, joined by passage, best passage first.
+/// The blocks of `hits` that belong to the question, joined by passage, best passage first.
 pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
     let mut candidates = candidates(hits);
     let rarity = rarity(&candidates);
@@ -63,12 +66,15 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
         let mut context = candidate.words.clone();
         context.extend(words(&hit.title));
         let has_amount = candidate.text.contains(|c: char| c.is_ascii_digit());
-        candidate.score = weight(&context, &query)
+        let length = candidate.text.chars().count() as f32 / USUAL_CHARS;
+        let score = weight(&context, &query)
             + weight(&candidate.words, &latest)
             + 0.9 / (1.0 + candidate.hit as f32)
             + hit.cosine
             + TITLE_WEIGHT * title_fit(&hit.title, &query)
             + if asks_amount && has_amount { 0.25 } else { 0.0 };
+        // A long block shares words with any question, and costs what two short ones do.
+        candidate.score = score / (1.0 + length).sqrt();
     }
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut chosen: Vec<Candidate> = Vec::new();
@@ -86,7 +92,7 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
     join(hits, &chosen)
 }
 
-/// The sentences of the hit that answer best, in order, short enough to be read at a glance.
+/// The blocks of the hit that answer best, in order, short enough to be read at a glance.
 pub(super) fn excerpt(hit: &Hit, query: &str) -> String {
     let selection = Selection {
         query,
@@ -120,15 +126,10 @@ pub(super) fn sources(facts: &[Fact]) -> Vec<Source> {
 fn candidates(hits: &[Hit]) -> Vec<Candidate> {
     let mut all = Vec::new();
     for (hit, found) in hits.iter().enumerate() {
-        for (position, sentence) in sentences::split(&plain(&found.text))
-            .into_iter()
-            .enumerate()
-        {
-            let text = sentence.trim().to_owned();
-            if text.is_empty() || names_a_tool(&text) || has_placeholder(&text) {
-                continue;
-            }
-            let words = words(&text);
+        let sayable = sayable(&found.text);
+        for (position, Block { text, heading }) in blocks::split(&sayable).into_iter().enumerate() {
+            let mut words = words(&text);
+            words.extend(self::words(&heading));
             all.push(Candidate {
                 hit,
                 position,
@@ -171,16 +172,19 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
     facts.into_iter().map(|(_, fact)| fact).collect()
 }
 
-/// Markdown's signs are for the eye; the model and the guard read words.
-fn plain(text: &str) -> String {
-    text.lines()
-        .map(|line| {
-            line.trim_start_matches('#')
-                .replace("**", "")
-                .replace('|', " ")
-        })
-        .collect::<Vec<_>>()
-        .join("\n")
+/// A passage without the sentences that are nothing for a customer, or have a hole in them.
+fn sayable(passage: &str) -> String {
+    let is_sayable = |sentence: &String| !names_a_tool(sentence) && !has_placeholder(sentence);
+    let keep = |line: &str| -> String {
+        if is_sayable(&line.to_owned()) {
+            return line.to_owned();
+        }
+        sentences::split(line)
+            .into_iter()
+            .filter(is_sayable)
+            .collect()
+    };
+    passage.lines().map(keep).collect::<Vec<_>>().join("\n")
 }
 
 /// Internal procedures name tools and codes (`open_account_4821`): nothing for a customer.
@@ -284,7 +288,10 @@ mod tests {
 
     #[test]
     fn the_sentence_that_answers_survives_a_small_budget() {
-        let long = "Our garden is lovely in spring. The monthly fee of the account is $20. Branches open early. Statements are sent by post.";
+        let long = "Our garden is lovely in spring and nobody ever hurries there. \
+            The monthly fee of the account is $20. \
+            Branches open early on the days before a holiday, and close late on those after it. \
+            Statements are sent by post in the first week of the month, or by e-mail if you prefer.";
         let hits = [
             hit("a", "Accounts", long),
             hit("b", "Garden", "Roses need water every day."),
@@ -300,6 +307,23 @@ mod tests {
         );
         assert_eq!(facts.len(), 1);
         assert_eq!(facts[0].text, "The monthly fee of the account is $20.");
+    }
+
+    #[test]
+    fn a_small_table_stays_whole_though_one_row_is_asked_for() {
+        let table = "## Standard delivery\n\n| Where to | Price |\n| --- | --- |\n| Ireland | €4.90 |\n| Rest of the Union | €6.90 |";
+        let query = "what does delivery to Porto cost?";
+        let selection = Selection {
+            query,
+            latest: query,
+            budget: 300,
+        };
+        let facts = facts(&[hit("d", "Delivery", table)], &selection);
+        assert!(facts[0].text.contains("Ireland: Price €4.90"), "{facts:?}");
+        assert!(
+            facts[0].text.contains("Rest of the Union: Price €6.90"),
+            "{facts:?}"
+        );
     }
 
     #[test]

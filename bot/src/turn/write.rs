@@ -10,6 +10,7 @@ use super::compose::{Assignment, Plan};
 use super::guard::{self, Withheld};
 use super::retrieve::Excerpt;
 use super::sentences::Sentences;
+use super::wording;
 use super::{Action, Delivered, Draft, OpenTurn, TurnError, Turns, Written};
 use crate::protocol::{ErrorCode, ServerFrame};
 
@@ -315,6 +316,10 @@ impl Speech<'_> {
         {
             return false;
         }
+        if self.said.is_empty() && guard::confesses_ignorance(sentence) {
+            return false;
+        }
+        let sentence = &*wording::tidy(sentence);
         match self.guard.check(sentence) {
             Ok(()) if self.said.is_empty() && guard::is_bare_answer(sentence) => {
                 sentence.clone_into(&mut self.held);

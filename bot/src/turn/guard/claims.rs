@@ -140,6 +140,45 @@ pub(super) fn leaks_instructions(sentence: &str) -> bool {
     INSTRUCTIONS.iter().any(|trace| lower.contains(trace))
 }
 
+/// Whether records say that something can no longer be done.
+pub(super) fn no_longer_can(told: &str) -> bool {
+    let lower = normal(told);
+    lower.contains("can no longer") || lower.contains("不能再")
+}
+
+/// Whether the sentence promises that something can be done to an order after all.
+pub(super) fn still_promises(sentence: &str) -> bool {
+    const PROMISES: &[&str] = &[
+        "can still",
+        "may still",
+        "you can cancel",
+        "you can change",
+        "you can modify",
+        "you may cancel",
+        "仍然可以",
+        "还可以",
+    ];
+    let lower = normal(sentence);
+    PROMISES.iter().any(|promise| lower.contains(promise))
+}
+
+/// Whether the sentence says in the model's own way that the facts do not answer.
+pub(in crate::turn) fn confesses_ignorance(sentence: &str) -> bool {
+    const CONFESSIONS: &[&str] = &[
+        "facts do not",
+        "facts don't",
+        "facts does not",
+        "in the given facts",
+        "in the provided facts",
+        "the information provided is about",
+        "information provided does not",
+        "not mentioned in the facts",
+        "none of the facts",
+    ];
+    let lower = normal(sentence);
+    CONFESSIONS.iter().any(|words| lower.contains(words))
+}
+
 /// Whether the text is a yes or a no and nothing else: it tells a customer who asked for a number,
 /// or for a condition, nothing.
 pub(in crate::turn) fn is_bare_answer(text: &str) -> bool {
@@ -196,6 +235,12 @@ mod tests {
     fn a_yes_alone_is_bare_and_a_yes_with_a_reason_is_not() {
         assert!(is_bare_answer(" Yes. "));
         assert!(!is_bare_answer("Yes, within 30 days."));
+    }
+
+    #[test]
+    fn a_confession_is_no_answer() {
+        assert!(confesses_ignorance("The facts do not mention any brands."));
+        assert!(!confesses_ignorance("In fact we do not charge for it."));
     }
 
     #[test]
