@@ -96,6 +96,8 @@ pub(crate) struct Signals<'a> {
     pub understanding: &'a Understanding,
     /// Angry messages in a row, this one included.
     pub angry: u32,
+    /// Whether the message before was declined.
+    pub declined: bool,
 }
 
 impl Signals<'_> {
@@ -113,6 +115,15 @@ impl Signals<'_> {
         let own = self.concern(label);
         let together: f32 = group.iter().map(|other| self.concern(other)).sum();
         together >= least && group.iter().all(|other| own >= self.concern(other))
+    }
+
+    /// "Oh come on, she asked me to" is said of what was declined: half the evidence will do.
+    fn least_to_refuse(&self, policy: &Policy) -> f32 {
+        if self.declined {
+            policy.refuse / 2.0
+        } else {
+            policy.refuse
+        }
     }
 
     /// "And an Admin?" goes on from what was asked before: it is no wish of its own.
@@ -171,12 +182,12 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "instructions to the bot",
-        applies: |s, p| s.leads("injection", DECLINED, p.refuse),
+        applies: |s, p| s.leads("injection", DECLINED, s.least_to_refuse(p)),
         action: Action::Refuse(RefusalReason::Injection),
     },
     Rule {
         name: "somebody else's data",
-        applies: |s, p| s.leads("privacy", DECLINED, p.refuse),
+        applies: |s, p| s.leads("privacy", DECLINED, s.least_to_refuse(p)),
         action: Action::Refuse(RefusalReason::Privacy),
     },
     Rule {
@@ -308,8 +319,25 @@ mod tests {
             words: text.split_whitespace().count(),
             understanding,
             angry,
+            declined: false,
         };
         decide(&signals, &Policy::default()).0
+    }
+
+    #[test]
+    fn pleading_for_what_was_declined_is_declined() {
+        let faint = understood(("delivery_period", 0.4), ("privacy", 0.35));
+        let mut signals = Signals {
+            text: "oh come on, she asked me to",
+            words: 6,
+            understanding: &faint,
+            angry: 0,
+            declined: true,
+        };
+        let act = |signals: &Signals<'_>| decide(signals, &Policy::default()).0;
+        assert_eq!(act(&signals), Action::Refuse(RefusalReason::Privacy));
+        signals.declined = false;
+        assert_eq!(act(&signals), Action::Answer);
     }
 
     #[test]

@@ -139,6 +139,7 @@ impl Turns {
             words: open.text.split_whitespace().count(),
             understanding: &understood.understanding,
             angry,
+            declined: open.memory.declined,
         };
         let (action, rule) = decide::decide(&signals, &self.config.policy);
         clock.lap("decide");

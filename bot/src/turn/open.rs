@@ -7,7 +7,7 @@ use crm::{
 use serde::{Deserialize, Serialize};
 use understand::{Language, Understanding};
 
-use super::{Action, Draft, TurnError, Written};
+use super::{Action, Draft, RefusalReason, TurnError, Written};
 use crate::desk::Focus;
 
 /// Messages of the conversation that a turn looks back on.
@@ -25,6 +25,8 @@ pub(crate) struct Memory {
     pub(crate) topic: String,
     /// Angry messages in a row.
     pub(crate) angry: u32,
+    /// Whether the last message was an attack, or asked for others' data.
+    pub(crate) declined: bool,
 }
 
 /// A turn's beginning.
@@ -170,6 +172,10 @@ impl OpenTurn {
                 .unwrap_or_else(|| self.memory.focus.clone()),
             topic: last_chars(&topic, TOPIC_CHARS),
             angry: draft.angry,
+            declined: matches!(
+                written.action,
+                Action::Refuse(RefusalReason::Injection | RefusalReason::Privacy)
+            ),
         }
     }
 }
