@@ -210,7 +210,7 @@ fn cells(line: &str) -> Vec<String> {
     line.trim()
         .trim_matches('|')
         .split('|')
-        .map(|cell| plain(cell))
+        .map(plain)
         .collect()
 }
 

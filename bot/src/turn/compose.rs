@@ -260,19 +260,13 @@ impl Turns {
             Some(finding) => (None, finding.facts, Some(finding.focus)),
             None => (None, Vec::new(), None),
         };
-        let mut texts: Vec<String> = if told.is_some() {
-            Vec::new()
-        } else {
-            facts.iter().map(|fact| fact.text.clone()).collect()
-        };
-        texts.extend(
-            found
-                .facts
-                .iter()
-                .map(|fact| format!("{}: {}", fact.title, fact.text)),
-        );
+        let records: Vec<String> = facts.iter().map(|fact| fact.text.clone()).collect();
+        let titled = |fact: &Fact| format!("{}: {}", fact.title, fact.text);
+        let passages: Vec<String> = found.facts.iter().map(titled).collect();
+        // What the customer has been told is not told to the model as a fact to repeat.
+        let background = records.iter().filter(|_| told.is_none());
+        let texts: Vec<String> = background.chain(&passages).cloned().collect();
         let prompt = self.prompt(draft, &texts, told.as_deref())?;
-        texts.extend(told.clone());
         let conversation: Vec<String> = draft
             .open
             .history
@@ -281,16 +275,19 @@ impl Turns {
             .chain([draft.open.text.clone(), draft.understood.english.clone()])
             .collect();
         let grounds = Grounds {
-            facts: &texts,
+            passages: &found.facts,
+            records: &records,
             conversation: &conversation,
             told: told.as_deref().unwrap_or_default(),
+            question: &found.query,
             company: &self.config.company.name,
             same_language: !draft.understood.translated,
         };
+        let guard = Guard::new(&grounds);
         facts.extend(found.facts);
         Ok(Assignment {
             prompt,
-            guard: Guard::new(&grounds),
+            guard,
             apology: self.apology(draft)?,
             told,
             fallback: excerpt,

@@ -8,6 +8,7 @@
 
 pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer};
 
+mod bound;
 mod claims;
 mod content;
 mod values;
@@ -15,6 +16,10 @@ mod values;
 use std::collections::HashSet;
 
 use serde::Serialize;
+
+use bound::BoundValue;
+
+use crate::facts::Fact;
 
 /// Why a sentence is withheld.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,7 +49,7 @@ pub(crate) enum Withheld {
 #[derive(Debug)]
 pub(crate) struct Guard {
     /// Values of the facts, each with the statement that it stands in.
-    facts_values: Vec<(String, content::Statement)>,
+    facts_values: Vec<BoundValue>,
     /// Values of the conversation.
     told_values: HashSet<String>,
     same_language: bool,
@@ -63,12 +68,16 @@ pub(crate) struct Guard {
 /// The texts that the guard compares with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Grounds<'a> {
-    /// The facts given to the model.
-    pub facts: &'a [String],
+    /// The passages given to the model.
+    pub passages: &'a [Fact],
+    /// What the customer's records and the catalogue say.
+    pub records: &'a [String],
     /// What the customer wrote in this conversation, and was told.
     pub conversation: &'a [String],
     /// What the reply begins with already; empty when nothing was looked up.
     pub told: &'a str,
+    /// What is asked, with what it goes on from.
+    pub question: &'a str,
     /// Name of the company.
     pub company: &'a str,
     /// Whether reply and facts are in one language. Where they are not, words cannot be compared:
@@ -79,30 +88,27 @@ pub(crate) struct Grounds<'a> {
 impl Guard {
     /// A guard for one reply.
     pub(crate) fn new(grounds: &Grounds<'_>) -> Self {
-        let texts = || grounds.facts.iter().chain(grounds.conversation);
+        let passages = || {
+            grounds
+                .passages
+                .iter()
+                .flat_map(|fact| [&fact.title, &fact.text])
+        };
+        let facts = || grounds.records.iter().chain(passages());
+        let texts = || facts().chain(grounds.conversation);
         let told = || grounds.conversation.iter();
         let mut words: HashSet<String> = texts().flat_map(|text| content::words(text)).collect();
         words.extend(content::words(grounds.company));
         Self {
-            facts_values: grounds
-                .facts
-                .iter()
-                .flat_map(|fact| bound_values(fact))
-                .collect(),
+            facts_values: bound::bound_values(grounds),
             told_values: told().flat_map(|text| values::values(text)).collect(),
             same_language: grounds.same_language,
             links: texts().flat_map(|text| values::links(text)).collect(),
             words,
-            fact_words: grounds
-                .facts
-                .iter()
-                .flat_map(|fact| content::words(fact))
-                .collect(),
+            fact_words: facts().flat_map(|fact| content::words(fact)).collect(),
             told: content::words(grounds.told).collect(),
             told_denies: claims::no_longer_can(grounds.told),
-            statements: grounds
-                .facts
-                .iter()
+            statements: facts()
                 .flat_map(|fact| super::sentences::split(fact))
                 .map(|sentence| content::Statement::new(&sentence))
                 .collect(),
@@ -146,13 +152,15 @@ impl Guard {
         self.check_support(sentence, &said)
     }
 
-    /// The customer wrote it, or a fact states it of something that the sentence speaks of: the
-    /// right number of another thing is a wrong number.
+    /// The customer wrote it, or a fact states it of something that the sentence speaks of and that
+    /// was asked about: the right number of another thing is a wrong number.
     fn holds_value(&self, value: &str, said: &content::Statement) -> bool {
+        let speaks_of = |known: &BoundValue| {
+            !self.same_language || (said.shares_a_word_with(&known.of) && !known.neighbours)
+        };
+        let mut held = self.facts_values.iter();
         self.told_values.contains(value)
-            || self.facts_values.iter().any(|(known, of)| {
-                known == value && (!self.same_language || said.shares_a_word_with(of))
-            })
+            || held.any(|known| known.value == value && speaks_of(known))
     }
 
     fn holds_name(&self, name: &str) -> bool {
@@ -177,35 +185,69 @@ impl Guard {
     }
 }
 
-/// The values of a fact with what they are said of: their sentence, under the fact's title.
-fn bound_values(fact: &str) -> Vec<(String, content::Statement)> {
-    let title = fact.split_once(": ").map_or("", |(title, _)| title);
-    let mut bound = Vec::new();
-    for sentence in super::sentences::split(fact) {
-        let statement = content::Statement::new(&format!("{title} {sentence}"));
-        bound.extend(values::values(&sentence).map(|value| (value, statement.clone())));
-    }
-    bound
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::FactKind;
+
+    fn passage(title: &str, text: &str) -> Fact {
+        Fact {
+            kind: FactKind::Knowledge,
+            source: title.to_lowercase(),
+            title: title.into(),
+            url: None,
+            text: text.into(),
+            cosine: Some(0.6),
+            internal: false,
+        }
+    }
 
     fn guard() -> Guard {
         let facts = [
-            "The Gold card costs $150 a year. Cash advances are not allowed.".to_owned(),
-            "Returns are possible within 30 days of delivery; write to help@example.com."
-                .to_owned(),
+            passage(
+                "Gold card",
+                "The Gold card costs $150 a year. Cash advances are not allowed.",
+            ),
+            passage(
+                "Returns",
+                "Returns are possible within 30 days of delivery; write to help@example.com.",
+            ),
         ];
         let conversation = ["My order is #A20417, can I send it back after 10 days?".to_owned()];
         Guard::new(&Grounds {
-            facts: &facts,
+            passages: &facts,
+            records: &[],
             conversation: &conversation,
             told: "Order #A20417 was delivered. It can no longer be changed.",
+            question: "can I send it back, and what does the gold card cost?",
             company: "Tern & Teasel",
             same_language: true,
         })
+    }
+
+    #[test]
+    fn a_neighbours_number_is_withheld() {
+        let facts = [
+            passage("Blue Account: Fees", "The monthly fee is $20."),
+            passage("True Blue Business Checking", "The monthly fee is $75."),
+        ];
+        let guard = Guard::new(&Grounds {
+            passages: &facts,
+            records: &[],
+            conversation: &[],
+            told: "",
+            question: "what is the monthly fee of the blue account?",
+            company: "Rho",
+            same_language: true,
+        });
+        assert_eq!(
+            guard.check("The Blue Account costs a monthly fee of $20."),
+            Ok(())
+        );
+        assert_eq!(
+            guard.check("The Blue Account costs a monthly fee of $75."),
+            Err(Withheld::Value("75".into()))
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(super) struct Found {
     /// Ids of the documents found, best first, without repetition.
     pub(super) documents: Vec<String>,
     /// The question that was looked up.
-    query: String,
+    pub(super) query: String,
 }
 
 /// A passage's own words, short enough to be read at a glance.
