@@ -165,6 +165,11 @@ impl Regression<'_> {
             }
             let classes = self.classes;
             loss -= log_softmax(scores.get_mut(..classes).unwrap_or_default(), *class);
+            // The lanes beyond the last class belong to nobody.
+            scores
+                .iter_mut()
+                .skip(classes)
+                .for_each(|padding| *padding = 0.0);
             if let Some(right) = scores.get_mut(*class) {
                 *right -= 1.0;
             }
