@@ -174,8 +174,8 @@ impl Desk<'_> {
     }
 }
 
-/// Whether something is asked that the catalogue knows: prices, stock, and which kinds there are. What a size
-/// covers, or how a thing is washed, is a matter of knowledge.
+/// Whether something is asked that the catalogue knows: prices, stock, and which kinds there are.
+/// What a size covers, or how a thing is washed, is a matter of knowledge.
 fn asks_catalogue(enquiry: &Enquiry<'_>, words: &Words, aspects: &Aspects) -> bool {
     const KINDS: &[&str] = &[
         "which types",

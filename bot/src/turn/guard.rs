@@ -6,8 +6,6 @@
 //! what it says is in any fact. The checks are lexical and take microseconds: they run between two
 //! tokens.
 
-pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer};
-
 mod bound;
 mod claims;
 mod content;
@@ -18,6 +16,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use bound::BoundValue;
+pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer};
 
 use crate::facts::Fact;
 
@@ -48,7 +47,7 @@ pub(crate) enum Withheld {
 /// What a reply may rest on.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    /// Values of the facts, each with the statement that it stands in.
+    /// Values of records and passages, each with what it is said of.
     facts_values: Vec<BoundValue>,
     /// Values of the conversation.
     told_values: HashSet<String>,
