@@ -130,14 +130,12 @@ pub(super) fn is_courtesy(sentence: &str) -> bool {
 
 /// Whether the sentence says that the bot did or will do something.
 pub(super) fn claims_a_deed(sentence: &str) -> bool {
-    let lower = normal(sentence);
-    DEEDS.iter().any(|deed| lower.contains(deed))
+    says_any(sentence, DEEDS)
 }
 
 /// Whether the sentence repeats the bot's instructions.
 pub(super) fn leaks_instructions(sentence: &str) -> bool {
-    let lower = normal(sentence);
-    INSTRUCTIONS.iter().any(|trace| lower.contains(trace))
+    says_any(sentence, INSTRUCTIONS)
 }
 
 /// Whether records say that something can no longer be done.
@@ -158,8 +156,7 @@ pub(super) fn still_promises(sentence: &str) -> bool {
         "仍然可以",
         "还可以",
     ];
-    let lower = normal(sentence);
-    PROMISES.iter().any(|promise| lower.contains(promise))
+    says_any(sentence, PROMISES)
 }
 
 /// Whether the sentence says in the model's own way that the facts do not answer.
@@ -175,8 +172,7 @@ pub(in crate::turn) fn confesses_ignorance(sentence: &str) -> bool {
         "not mentioned in the facts",
         "none of the facts",
     ];
-    let lower = normal(sentence);
-    CONFESSIONS.iter().any(|words| lower.contains(words))
+    says_any(sentence, CONFESSIONS)
 }
 
 /// Whether the text is a yes or a no and nothing else: it tells a customer who asked for a number,
@@ -215,6 +211,11 @@ pub(in crate::turn) fn has_placeholder(text: &str) -> bool {
         .filter_map(|rest| rest.split_once(']'))
         .any(|(inside, _)| HOLES.iter().any(|hole| inside.contains(hole)));
     bracketed || lower.contains("{{") || lower.split_whitespace().any(|word| word == "todo:")
+}
+
+fn says_any(sentence: &str, phrases: &[&str]) -> bool {
+    let lower = normal(sentence);
+    phrases.iter().any(|phrase| lower.contains(phrase))
 }
 
 fn normal(sentence: &str) -> String {
