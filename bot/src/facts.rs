@@ -29,7 +29,7 @@ pub(crate) struct Fact {
     pub title: String,
     /// Where to link.
     pub url: Option<String>,
-    /// The statement.
+    /// What it states: one line for each paragraph, list or row of a table.
     pub text: String,
     /// Cosine to the message, of a passage.
     pub cosine: Option<f32>,
@@ -49,6 +49,19 @@ impl Fact {
             cosine: None,
             internal: false,
         }
+    }
+
+    /// The statements as one paragraph.
+    pub(crate) fn prose(&self) -> String {
+        let mut prose = String::with_capacity(self.text.len());
+        for line in self.text.lines() {
+            if !prose.is_empty() {
+                let ended = prose.ends_with(['.', '!', '?', ':', ';', '。', '！', '？']);
+                prose.push_str(if ended { " " } else { ". " });
+            }
+            prose.push_str(line);
+        }
+        prose
     }
 
     /// What a client shows; `None` for records, which are the customer's own.

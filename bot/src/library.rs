@@ -198,6 +198,21 @@ impl Library {
             .collect())
     }
 
+    /// How near each of `texts` is in meaning to `question`, as cosines in their order.
+    ///
+    /// # Errors
+    /// [`LibraryError::Encoder`].
+    pub(crate) async fn nearness(
+        &self,
+        question: Embedding,
+        texts: Vec<String>,
+    ) -> Result<Vec<f32>, LibraryError> {
+        let encoder = self.encoder.clone();
+        let embedded = tokio::task::spawn_blocking(move || encoder.embed_batch(&texts)).await;
+        let embedded = embedded.map_err(|_| LibraryError::ShuttingDown)??;
+        Ok(embedded.iter().map(|text| text.cosine(&question)).collect())
+    }
+
     async fn hits(&self, request: &SearchRequest) -> Result<Vec<Hit>, LibraryError> {
         let found = self.knowledge.search(request).await?;
         let hit = |hit: retrieval::Hit| Hit {

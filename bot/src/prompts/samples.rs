@@ -42,6 +42,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
         ("busy", visitor()),
         ("sorry", visitor()),
         ("perhaps", vec![context! { excerpt => "Returns are free." }]),
+        ("quote", vec![context! { excerpt => "Returns are free." }]),
         ("ended", visitor()),
         ("button_human", visitor()),
         (

@@ -13,7 +13,7 @@ const LEAD: usize = 120;
 /// A piece of a passage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Block {
-    /// Its words, without Markdown's signs.
+    /// Its words, without Markdown's signs; a table's rows are lines.
     pub(super) text: String,
     /// The heading that it stands under within the passage; empty when there is none.
     pub(super) heading: String,
@@ -101,7 +101,7 @@ impl Cutter {
                 let items = lines.iter().map(|item| item.trim().to_owned()).collect();
                 self.group(items, "; ", LIST);
             }
-            Kind::Table => self.group(rows(&lines), ". ", TABLE),
+            Kind::Table => self.group(rows(&lines), "\n", TABLE),
         }
         self.kind = Kind::Paragraph;
     }
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(
             texts(table),
             [
-                "Delivery: Where to Ireland: Price €4.90, Time 2 to 4 days. Where to Norway: Price €9.90, Time 5 to 8 days"
+                "Delivery: Where to Ireland: Price €4.90, Time 2 to 4 days\nWhere to Norway: Price €9.90, Time 5 to 8 days"
             ]
         );
     }

@@ -39,8 +39,8 @@ pub(super) struct Assignment {
     pub(super) apology: Option<String>,
     /// What the records say, before the model's first word.
     pub(super) told: Option<String>,
-    /// Said when the model gives nothing that may be said.
-    pub(super) fallback: Option<Excerpt>,
+    /// What was asked, with what it goes on from.
+    pub(super) question: String,
     pub(super) base: Written,
 }
 
@@ -169,7 +169,6 @@ impl Turns {
                 ..written
             }));
         }
-        let excerpt = found.excerpt(self.config.retrieval.floor);
         if finding.is_none() && best < self.config.retrieval.floor {
             let off_topic = decide::is_off_topic(&draft.understood.understanding);
             let action = if off_topic {
@@ -184,7 +183,7 @@ impl Turns {
             }));
         }
         self.show_preview(draft, &found);
-        let assignment = self.assign(draft, finding, found, excerpt)?;
+        let assignment = self.assign(draft, finding, found)?;
         draft.clock.lap("compose");
         Ok(Plan::Write(Box::new(assignment)))
     }
@@ -249,7 +248,6 @@ impl Turns {
         draft: &Draft<'_>,
         finding: Option<Finding>,
         found: Found,
-        excerpt: Option<Excerpt>,
     ) -> Result<Assignment, TurnError> {
         let (told, mut facts, focus) = match finding {
             Some(finding) if finding.completeness == Completeness::Partial => (
@@ -261,7 +259,7 @@ impl Turns {
             None => (None, Vec::new(), None),
         };
         let records: Vec<String> = facts.iter().map(|fact| fact.text.clone()).collect();
-        let titled = |fact: &Fact| format!("{}: {}", fact.title, fact.text);
+        let titled = |fact: &Fact| format!("{}: {}", fact.title, fact.prose());
         let passages: Vec<String> = found.facts.iter().map(titled).collect();
         // What the customer has been told is not told to the model as a fact to repeat.
         let background = records.iter().filter(|_| told.is_none());
@@ -290,7 +288,7 @@ impl Turns {
             guard,
             apology: self.apology(draft)?,
             told,
-            fallback: excerpt,
+            question: found.query,
             base: Written {
                 action: Action::Answer,
                 sources: super::select::sources(&facts),

@@ -16,8 +16,12 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use bound::BoundValue;
-pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer};
+pub(super) use claims::{
+    confesses_ignorance, has_placeholder, is_bare_answer, is_boilerplate, is_verdict,
+};
+pub(super) use values::values;
 
+use super::words;
 use crate::facts::Fact;
 
 /// Why a sentence is withheld.
@@ -96,16 +100,16 @@ impl Guard {
         let facts = || grounds.records.iter().chain(passages());
         let texts = || facts().chain(grounds.conversation);
         let told = || grounds.conversation.iter();
-        let mut words: HashSet<String> = texts().flat_map(|text| content::words(text)).collect();
-        words.extend(content::words(grounds.company));
+        let mut words: HashSet<String> = texts().flat_map(|text| words::all(text)).collect();
+        words.extend(words::all(grounds.company));
         Self {
             facts_values: bound::bound_values(grounds),
-            told_values: told().flat_map(|text| values::values(text)).collect(),
+            told_values: told().flat_map(|text| values(text)).collect(),
             same_language: grounds.same_language,
             links: texts().flat_map(|text| values::links(text)).collect(),
             words,
-            fact_words: facts().flat_map(|fact| content::words(fact)).collect(),
-            told: content::words(grounds.told).collect(),
+            fact_words: facts().flat_map(|fact| words::all(fact)).collect(),
+            told: words::all(grounds.told).collect(),
             told_denies: claims::no_longer_can(grounds.told),
             statements: facts()
                 .flat_map(|fact| super::sentences::split(fact))
@@ -138,8 +142,7 @@ impl Guard {
         if said.has_content() && said.share_in(&self.told) >= content::REPEATS {
             return Err(Withheld::Repeats);
         }
-        if let Some(value) = values::values(sentence).find(|value| !self.holds_value(value, &said))
-        {
+        if let Some(value) = values(sentence).find(|value| !self.holds_value(value, &said)) {
             return Err(Withheld::Value(value));
         }
         if !self.same_language {
@@ -163,7 +166,7 @@ impl Guard {
     }
 
     fn holds_name(&self, name: &str) -> bool {
-        content::words(name).all(|word| self.words.contains(&word))
+        words::all(name).all(|word| self.words.contains(&word))
     }
 
     fn check_support(&self, sentence: &str, said: &content::Statement) -> Result<(), Withheld> {

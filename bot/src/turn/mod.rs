@@ -10,7 +10,9 @@ pub(crate) mod decide;
 pub(crate) mod guard;
 pub(crate) mod sentences;
 
+mod basis;
 mod blocks;
+mod close;
 mod compose;
 mod notices;
 mod open;
@@ -20,6 +22,7 @@ mod retrieve;
 mod select;
 mod suggest;
 mod wording;
+mod words;
 mod write;
 
 use std::sync::Arc;
@@ -288,6 +291,8 @@ struct Written {
     facts: Vec<crate::facts::Fact>,
     documents: Vec<String>,
     withheld: Vec<(String, guard::Withheld)>,
+    /// The facts' own words that the text quotes.
+    quoted: Option<String>,
     usage: Option<generate::Usage>,
     focus: Option<crate::desk::Focus>,
 }

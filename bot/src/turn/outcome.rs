@@ -65,6 +65,7 @@ pub(super) struct OutcomeRecord<'a> {
     facts: &'a [Fact],
     documents: &'a [String],
     reply: &'a str,
+    quoted: Option<&'a str>,
     withheld: Vec<WithheldSentence<'a>>,
     versions: Versions<'a>,
     usage: Option<UsageRecord>,
@@ -110,6 +111,7 @@ pub(super) fn outcome(draft: &Draft<'_>, written: &Written, turns: &Turns) -> Ou
         facts: &written.facts,
         documents: &written.documents,
         reply: &written.text,
+        quoted: written.quoted.as_deref(),
         withheld: written
             .withheld
             .iter()

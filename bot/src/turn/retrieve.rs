@@ -84,12 +84,6 @@ impl Found {
         is_right.then(|| self.excerpt_of(best)).flatten()
     }
 
-    /// The own words of the best passage that is near enough and meant for customers.
-    pub(super) fn excerpt(&self, least: f32) -> Option<Excerpt> {
-        let mut shown = self.hits.iter().filter(|hit| !hit.is_internal());
-        self.excerpt_of(shown.find(|hit| hit.cosine >= least)?)
-    }
-
     fn excerpt_of(&self, hit: &Hit) -> Option<Excerpt> {
         let text = select::excerpt(hit, &self.query);
         let source = Source {

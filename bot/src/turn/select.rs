@@ -1,13 +1,14 @@
 //! The fewest words of facts that keep the answer in: blocks of the passages found, chosen by what
 //! they share with the question. On two cores every hundred tokens of prompt cost a second.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::blocks::{self, Block};
 use super::guard::has_placeholder;
 use super::sentences;
+use super::words::Rarity;
 use crate::facts::{Fact, FactKind};
 use crate::library::Hit;
 use crate::protocol::Source;
@@ -44,20 +45,9 @@ struct Candidate {
 /// The blocks of `hits` that belong to the question, joined by passage, best passage first.
 pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
     let mut candidates = candidates(hits);
-    let rarity = rarity(&candidates);
+    let rarity = Rarity::among(candidates.iter().map(|candidate| &candidate.words));
     let query = words(selection.query);
     let latest = words(selection.latest);
-    let weight = |words: &HashSet<String>, asked: &HashSet<String>| -> f32 {
-        let total: f32 = asked
-            .iter()
-            .map(|word| rarity.get(word).copied().unwrap_or(0.0))
-            .sum();
-        let held: f32 = asked
-            .intersection(words)
-            .map(|word| rarity.get(word).copied().unwrap_or(0.0))
-            .sum();
-        if total > 0.0 { held / total } else { 0.0 }
-    };
     let asks_amount = asks_amount(selection.latest);
     for candidate in &mut candidates {
         let Some(hit) = hits.get(candidate.hit) else {
@@ -67,8 +57,8 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
         context.extend(words(&hit.title));
         let has_amount = candidate.text.contains(|c: char| c.is_ascii_digit());
         let length = candidate.text.chars().count() as f32 / USUAL_CHARS;
-        let score = weight(&context, &query)
-            + weight(&candidate.words, &latest)
+        let score = rarity.share(&query, &context)
+            + rarity.share(&latest, &candidate.words)
             + 0.9 / (1.0 + candidate.hit as f32)
             + hit.cosine
             + TITLE_WEIGHT * title_fit(&hit.title, &query)
@@ -103,7 +93,7 @@ pub(super) fn excerpt(hit: &Hit, query: &str) -> String {
     facts
         .into_iter()
         .next()
-        .map(|fact| fact.text)
+        .map(|fact| fact.prose())
         .unwrap_or_default()
 }
 
@@ -147,7 +137,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
     for candidate in chosen {
         match facts.last_mut() {
             Some((hit, fact)) if *hit == candidate.hit => {
-                fact.text.push(' ');
+                fact.text.push('\n');
                 fact.text.push_str(&candidate.text);
             }
             _ => {
@@ -255,19 +245,6 @@ fn words(text: &str) -> HashSet<String> {
                 .to_owned()
         })
         .filter(|word| word.chars().count() > 1)
-        .collect()
-}
-
-/// Words that few of the sentences hold weigh more.
-fn rarity(candidates: &[Candidate]) -> HashMap<String, f32> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for word in candidates.iter().flat_map(|candidate| &candidate.words) {
-        *counts.entry(word.as_str()).or_default() += 1;
-    }
-    let all = candidates.len() as f32;
-    counts
-        .into_iter()
-        .map(|(word, count)| (word.to_owned(), (1.0 + all / count as f32).ln()))
         .collect()
 }
 

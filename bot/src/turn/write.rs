@@ -6,28 +6,18 @@ use crm::ConversationId;
 use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role};
 use serde::Serialize;
 
+use super::close::{Ending, Said};
 use super::compose::{Assignment, Plan};
 use super::guard::{self, Withheld};
-use super::retrieve::Excerpt;
 use super::sentences::Sentences;
 use super::wording;
-use super::{Action, Delivered, Draft, OpenTurn, TurnError, Turns, Written};
+use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written};
 use crate::protocol::{ErrorCode, ServerFrame};
 
 /// What the model writes when the facts do not answer.
 const NO_ANSWER: &str = "NO ANSWER";
 /// Longest wait for the model, from the request to its last word.
 const MOST_TIME: Duration = Duration::from_secs(90);
-
-/// How the model's part ended.
-enum Ending {
-    /// It wrote to the end.
-    Finished,
-    /// The facts do not answer, in its judgement.
-    NoAnswer,
-    /// It could not write.
-    Failed { busy: bool },
-}
 
 impl Turns {
     /// Carries out the plan.
@@ -57,7 +47,7 @@ impl Turns {
             guard,
             apology,
             told,
-            fallback,
+            question,
             base,
         } = assignment;
         let lead: Vec<&str> = apology.iter().chain(&told).map(String::as_str).collect();
@@ -81,6 +71,7 @@ impl Turns {
         };
         let Speech {
             said,
+            held,
             withheld,
             usage,
             first_token,
@@ -95,79 +86,14 @@ impl Turns {
             usage,
             ..base
         };
-        self.close(
-            draft,
-            written,
-            Said {
-                lead,
-                has_told: told.is_some(),
-                said,
-                fallback,
-                ending,
-            },
-        )
-    }
-
-    /// Chooses the final words by what the model gave.
-    fn close(&self, draft: &Draft<'_>, written: Written, said: Said) -> Result<Written, TurnError> {
-        let Said {
+        let said = Said {
             lead,
-            has_told,
+            has_told: told.is_some(),
             said,
-            fallback,
+            held,
             ending,
-        } = said;
-        if !said.is_empty() {
-            let text = join(&lead, said.trim());
-            return Ok(Written { text, ..written });
-        }
-        if has_told {
-            // The records have been told; what is missing is a rule that is not known.
-            return Ok(Written {
-                text: lead,
-                sources: Vec::new(),
-                ..written
-            });
-        }
-        if let Some(excerpt) = fallback {
-            return self.perhaps(draft, written, excerpt);
-        }
-        let instead = match ending {
-            Ending::Failed { busy: true } => Action::Busy,
-            Ending::NoAnswer | Ending::Finished | Ending::Failed { busy: false } => {
-                Action::NoAnswer
-            }
         };
-        let ready = self.ready(draft, instead)?;
-        Ok(Written {
-            action: ready.action,
-            text: ready.text,
-            sources: Vec::new(),
-            ..written
-        })
-    }
-
-    /// No written answer, but a passage that may hold it: its own words, with that said.
-    fn perhaps(
-        &self,
-        draft: &Draft<'_>,
-        written: Written,
-        excerpt: Excerpt,
-    ) -> Result<Written, TurnError> {
-        #[derive(Serialize)]
-        struct PerhapsContext<'a> {
-            excerpt: &'a str,
-        }
-        let context = PerhapsContext {
-            excerpt: &excerpt.text,
-        };
-        let text = self.prompts.render(draft.language(), "perhaps", &context)?;
-        Ok(Written {
-            action: Action::NoAnswer,
-            text,
-            sources: vec![excerpt.source],
-            ..written
-        })
+        self.close(draft, written, said, &guard, &question).await
     }
 
     fn request(&self, prompt: Vec<PromptMessage>) -> Request {
@@ -237,25 +163,6 @@ impl Turns {
     }
 }
 
-/// What was said, and how it ended.
-struct Said {
-    /// Regret and records, said before.
-    lead: String,
-    /// Whether records are among it.
-    has_told: bool,
-    said: String,
-    fallback: Option<Excerpt>,
-    ending: Ending,
-}
-
-fn join(lead: &str, rest: &str) -> String {
-    if lead.is_empty() {
-        rest.to_owned()
-    } else {
-        format!("{lead} {rest}")
-    }
-}
-
 /// The model's words on their way to the customer.
 struct Speech<'a> {
     turns: &'a Turns,
@@ -263,7 +170,7 @@ struct Speech<'a> {
     delivered: &'a Delivered,
     guard: &'a super::guard::Guard,
     said: String,
-    /// A bare yes or no, which waits for what it is about.
+    /// A verdict, which waits for what it rests on.
     held: String,
     lead: String,
     withheld: Vec<(String, Withheld)>,
@@ -321,7 +228,7 @@ impl Speech<'_> {
         }
         let sentence = &*wording::tidy(sentence);
         match self.guard.check(sentence) {
-            Ok(()) if self.said.is_empty() && guard::is_bare_answer(sentence) => {
+            Ok(()) if self.said.is_empty() && guard::is_verdict(sentence) => {
                 sentence.clone_into(&mut self.held);
             }
             Ok(()) => {

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::Grounds;
-use super::content::{self, Statement};
+use super::content::Statement;
 use super::values::values;
-use crate::turn::sentences;
+use crate::turn::{sentences, words};
 
 /// How much worse than the best a title may fit the question before what bears it is taken to be a
 /// neighbour.
@@ -24,7 +24,7 @@ pub(super) struct BoundValue {
 
 /// The values of records and passages.
 pub(super) fn bound_values(grounds: &Grounds<'_>) -> Vec<BoundValue> {
-    let asked: HashSet<String> = content::words(grounds.question).collect();
+    let asked: HashSet<String> = words::all(grounds.question).collect();
     let titles: Vec<(Statement, f32)> = grounds
         .passages
         .iter()

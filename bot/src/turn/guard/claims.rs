@@ -1,6 +1,8 @@
 //! Sentences that are judged by what they are, not by the facts: courtesies, deeds that a bot
 //! cannot do, and leaked instructions.
 
+use super::values::values;
+
 /// Beginnings of sentences that claim nothing.
 const COURTESIES: &[&str] = &[
     "i'm sorry",
@@ -128,6 +130,12 @@ pub(super) fn is_courtesy(sentence: &str) -> bool {
         && !lower.contains(|c: char| c.is_ascii_digit())
 }
 
+/// Whether the text begins as a courtesy: an invitation to call holds a number and tells nothing.
+pub(in crate::turn) fn is_boilerplate(text: &str) -> bool {
+    let lower = normal(text);
+    COURTESIES.iter().any(|start| lower.starts_with(start))
+}
+
 /// Whether the sentence says that the bot did or will do something.
 pub(super) fn claims_a_deed(sentence: &str) -> bool {
     says_any(sentence, DEEDS)
@@ -193,6 +201,15 @@ pub(in crate::turn) fn is_bare_answer(text: &str) -> bool {
     BARE.contains(&lower.trim_matches(|c: char| !c.is_alphanumeric()))
 }
 
+/// Whether the text is a yes or a no without a value: all that it tells is the model's judgement.
+pub(in crate::turn) fn is_verdict(text: &str) -> bool {
+    const VERDICTS: &[&str] = &["yes", "no", "sí", "si", "是的", "不是", "可以", "不可以"];
+    let lower = normal(text);
+    let first = lower.split(|c: char| !c.is_alphanumeric()).next();
+    let begins = first.is_some_and(|word| VERDICTS.contains(&word));
+    (begins && values(text).next().is_none()) || is_bare_answer(text)
+}
+
 /// Whether the text has a hole where somebody forgot to put a value: `[value not available]`,
 /// `{{ price }}`, `TODO`.
 pub(in crate::turn) fn has_placeholder(text: &str) -> bool {
@@ -236,6 +253,13 @@ mod tests {
     fn a_yes_alone_is_bare_and_a_yes_with_a_reason_is_not() {
         assert!(is_bare_answer(" Yes. "));
         assert!(!is_bare_answer("Yes, within 30 days."));
+    }
+
+    #[test]
+    fn a_verdict_has_no_value() {
+        assert!(is_verdict("Yes, your daughter can open one."));
+        assert!(!is_verdict("Yes, from 13 years on."));
+        assert!(!is_verdict("Nothing is charged."));
     }
 
     #[test]

@@ -44,7 +44,7 @@ const NUMBER_WORDS: &[(&str, &str)] = &[
 ];
 
 /// The values of `text`. Months by name are left to the names check; `1` is no claim.
-pub(super) fn values(text: &str) -> impl Iterator<Item = String> {
+pub(in crate::turn) fn values(text: &str) -> impl Iterator<Item = String> {
     let plain = without_links(text);
     let mut found: Vec<String> = VALUE
         .as_ref()

@@ -1,0 +1,319 @@
+//! What a reply rests on: the facts' own words that come nearest to the question. A small model
+//! leaves out half of a rule ("3 %, at least $5"), says yes where the rule says when, or gives up
+//! early; what it leaves out is quoted.
+
+use std::collections::HashSet;
+
+use super::guard::{Guard, is_boilerplate, is_verdict, values};
+use super::words::{self, Rarity};
+use super::{Draft, TurnError, Turns, sentences};
+use crate::facts::{Fact, FactKind};
+use crate::protocol::Source;
+
+/// Longest quotation of one piece, in characters; longer lines are cut into sentences and items.
+const PIECE_CHARS: usize = 200;
+/// Longest excerpt shown where the model has no answer, in characters.
+const EXCERPT_CHARS: usize = 320;
+/// Pieces whose meaning is compared with the question's, the best by their words.
+const SHORTLIST: usize = 10;
+
+/// How much meaning counts beside words.
+const COSINE_WEIGHT: f32 = 2.5;
+/// Each part of what words count.
+const WORDS_WEIGHT: f32 = 0.7;
+/// How much it counts that a piece has a number at all.
+const VALUE_WEIGHT: f32 = 0.15;
+
+/// From this score on a piece is certain enough to stand beside the model's words.
+const CERTAIN: f32 = 2.3;
+/// Share of a piece's words from which a verdict has told it.
+const TOLD: f32 = 0.8;
+
+/// Pieces of the facts that a customer may read, nearest to the question first.
+#[derive(Debug, Default)]
+pub(super) struct Basis {
+    pieces: Vec<Piece>,
+    /// Whether the question has numbers, which a verdict would have to compare.
+    question_has_values: bool,
+}
+
+/// A sentence, row or short list of a fact.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) text: String,
+    pub(super) source: Source,
+    score: f32,
+}
+
+/// What a reply lacks.
+#[derive(Debug)]
+pub(super) struct Missing<'a> {
+    pub(super) piece: &'a Piece,
+    /// Whether the reply is no more than a yes or no that compares numbers, which a small model
+    /// cannot be trusted with: the rule stands in its place.
+    pub(super) instead: bool,
+}
+
+impl Turns {
+    /// The pieces of `facts` that belong to `question`.
+    pub(super) async fn basis(
+        &self,
+        draft: &Draft<'_>,
+        facts: &[Fact],
+        question: &str,
+    ) -> Result<Basis, TurnError> {
+        let mut pieces = pieces(facts, question, self.config.retrieval.floor);
+        pieces.truncate(SHORTLIST);
+        if pieces.is_empty() {
+            return Ok(Basis::default());
+        }
+        let told = pieces.iter().map(|piece| {
+            let title = heading(&piece.source.title);
+            format!("{title}: {}", piece.text)
+        });
+        let embedding = draft.understood.understanding.embedding.clone();
+        let cosines = self.library.nearness(embedding, told.collect()).await?;
+        for (piece, cosine) in pieces.iter_mut().zip(cosines) {
+            piece.score += COSINE_WEIGHT * cosine;
+        }
+        pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
+        Ok(Basis {
+            pieces,
+            question_has_values: values(question).next().is_some(),
+        })
+    }
+}
+
+impl Basis {
+    /// What `reply` should have said of the nearest piece that `guard` lets pass; `None` when it
+    /// says enough, or nothing is certain.
+    pub(super) fn missing_from(&self, reply: &str, guard: &Guard) -> Option<Missing<'_>> {
+        let certain = self
+            .pieces
+            .iter()
+            .take_while(|piece| piece.score >= CERTAIN);
+        let piece = certain
+            .into_iter()
+            .find(|piece| guard.check(&piece.text).is_ok())?;
+        let said: HashSet<String> = values(reply).collect();
+        let has_new = values(&piece.text).any(|value| !said.contains(&value));
+        let verdict = is_verdict(reply);
+        let words: HashSet<String> = words::content(&piece.text).collect();
+        let told = words::content(reply).filter(|word| words.contains(word));
+        let told = told.collect::<HashSet<_>>().len() as f32 / words.len().max(1) as f32;
+        (has_new || verdict && told < TOLD).then_some(Missing {
+            piece,
+            instead: verdict && has_new && self.question_has_values,
+        })
+    }
+
+    /// The nearest pieces' words, short enough to be read at a glance, with the source of the first.
+    pub(super) fn excerpt(&self) -> Option<(String, Source)> {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            let fits = text.chars().count() + piece.text.chars().count() < EXCERPT_CHARS;
+            if text.is_empty() || fits {
+                append(&mut text, &piece.text);
+            }
+        }
+        let source = self.pieces.first()?.source.clone();
+        Some((text, source))
+    }
+}
+
+fn append(text: &mut String, piece: &str) {
+    if !text.is_empty() {
+        let ended = text.ends_with(['.', '!', '?', ':', ';', '。', '！', '？']);
+        text.push_str(if ended { " " } else { ". " });
+    }
+    text.push_str(piece);
+}
+
+/// The pieces of knowledge that customers may see and that is near enough, best by their words first.
+fn pieces(facts: &[Fact], question: &str, floor: f32) -> Vec<Piece> {
+    let shown = facts.iter().filter(|fact| {
+        fact.kind == FactKind::Knowledge && !fact.internal && fact.cosine >= Some(floor)
+    });
+    let mut all: Vec<(Piece, HashSet<String>)> = Vec::new();
+    for (fact, source) in shown.filter_map(|fact| Some((fact, fact.as_source()?))) {
+        let told = fact.text.lines().flat_map(cut);
+        for text in told.filter(|text| !is_boilerplate(text)) {
+            let words = words::content(&format!("{} {text}", fact.title)).collect();
+            let source = source.clone();
+            let piece = Piece {
+                text,
+                source,
+                score: 0.0,
+            };
+            all.push((piece, words));
+        }
+    }
+    let rarity = Rarity::among(all.iter().map(|(_, words)| words));
+    let asked: HashSet<String> = words::content(question).collect();
+    let score = |(mut piece, in_context): (Piece, HashSet<String>)| {
+        let own: HashSet<String> = words::content(&piece.text).collect();
+        let title: HashSet<String> = words::content(heading(&piece.source.title)).collect();
+        let title_fit = title.intersection(&asked).count() as f32 / title.len().max(1) as f32;
+        let words = rarity.share(&asked, &in_context) + rarity.share(&asked, &own) + title_fit;
+        let has_value = values(&piece.text).next().is_some();
+        let score = WORDS_WEIGHT * words + if has_value { VALUE_WEIGHT } else { 0.0 };
+        let length = piece.text.chars().count() as f32 / PIECE_CHARS as f32;
+        piece.score = score / (1.0 + length).sqrt();
+        piece
+    };
+    let mut pieces: Vec<Piece> = all.into_iter().map(score).collect();
+    pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
+    pieces
+}
+
+/// A document's title without the headings below it.
+fn heading(title: &str) -> &str {
+    title.split(" > ").next().unwrap_or(title)
+}
+
+/// A line, or the sentences and items of a long one.
+fn cut(line: &str) -> Vec<String> {
+    let is_long = |text: &str| text.chars().count() > PIECE_CHARS;
+    if !is_long(line) {
+        return vec![line.to_owned()];
+    }
+    let sentences = sentences::split(line).into_iter();
+    let pieces = sentences.flat_map(|sentence| {
+        let between = if is_long(&sentence) { "; " } else { "\n" };
+        let items: Vec<String> = sentence
+            .split(between)
+            .map(|item| item.trim().to_owned())
+            .filter(|item| !item.is_empty())
+            .collect();
+        items
+    });
+    pieces.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::turn::guard::Grounds;
+
+    const QUESTION: &str = "What does the Blue Account charge at a foreign ATM?";
+
+    fn fact(title: &str, text: &str) -> Fact {
+        Fact {
+            kind: FactKind::Knowledge,
+            source: title.to_lowercase(),
+            title: title.into(),
+            url: None,
+            text: text.into(),
+            cosine: Some(0.6),
+            internal: title.starts_with("Internal"),
+        }
+    }
+
+    fn facts() -> Vec<Fact> {
+        vec![
+            fact(
+                "ATMs abroad with the Blue Account > Fees",
+                "Foreign ATM fee: the greater of 3% of the withdrawal, or $5.00\n\
+                 If you have any questions about a foreign ATM, call 1-800-555.",
+            ),
+            fact(
+                "Blue Account at a glance",
+                "Daily ATM limit: $500\nThe account is open to everybody.",
+            ),
+            fact(
+                "Internal: ATM fees",
+                "Foreign ATM fee of the Blue Account: $5.00",
+            ),
+        ]
+    }
+
+    fn basis(question: &str) -> Basis {
+        let mut pieces = pieces(&facts(), question, 0.3);
+        for piece in &mut pieces {
+            piece.score += COSINE_WEIGHT * 0.6;
+        }
+        Basis {
+            pieces,
+            question_has_values: values(question).next().is_some(),
+        }
+    }
+
+    fn missing(question: &str, reply: &str) -> Option<(String, bool)> {
+        let conversation = [question.to_owned()];
+        let facts = facts();
+        let guard = Guard::new(&Grounds {
+            passages: &facts,
+            records: &[],
+            conversation: &conversation,
+            told: "",
+            question,
+            company: "Rho",
+            same_language: true,
+        });
+        let basis = basis(question);
+        let missing = basis.missing_from(reply, &guard)?;
+        Some((missing.piece.text.clone(), missing.instead))
+    }
+
+    #[test]
+    fn half_a_rule_is_completed() {
+        let rule = "Foreign ATM fee: the greater of 3% of the withdrawal, or $5.00";
+        assert_eq!(
+            missing(QUESTION, "The Blue Account charges $5.00."),
+            Some((rule.to_owned(), false))
+        );
+        assert_eq!(
+            missing(QUESTION, "It is 3% of the withdrawal, at least $5.00."),
+            None
+        );
+    }
+
+    #[test]
+    fn a_verdict_is_said_with_its_rule_and_one_that_compares_numbers_gives_way_to_it() {
+        let rule = "Foreign ATM fee: the greater of 3% of the withdrawal, or $5.00".to_owned();
+        let question = "Does the Blue Account charge a foreign ATM fee?";
+        let verdict = "Yes, the Blue Account charges a foreign ATM fee.";
+        assert_eq!(missing(question, verdict), Some((rule.clone(), false)));
+        let question = "Does the Blue Account charge a foreign ATM fee on a withdrawal of 20?";
+        assert_eq!(missing(question, verdict), Some((rule, true)));
+    }
+
+    #[test]
+    fn nothing_is_quoted_that_does_not_belong() {
+        assert_eq!(missing("Do you sell umbrellas?", "No, we do not."), None);
+    }
+
+    #[test]
+    fn procedures_and_boilerplate_are_not_quoted() {
+        let basis = basis(QUESTION);
+        let texts = || basis.pieces.iter().map(|piece| piece.text.as_str());
+        assert!(texts().all(|text| !text.contains("1-800")));
+        assert!(
+            basis
+                .pieces
+                .iter()
+                .all(|piece| !piece.source.title.starts_with("Internal"))
+        );
+    }
+
+    #[test]
+    fn the_excerpt_begins_with_what_is_nearest_and_is_short() {
+        let (excerpt, source) = basis(QUESTION).excerpt().expect("facts");
+        assert!(
+            excerpt.starts_with("Foreign ATM fee: the greater of 3%"),
+            "{excerpt}"
+        );
+        assert!(excerpt.chars().count() <= EXCERPT_CHARS);
+        assert_eq!(source.title, "ATMs abroad with the Blue Account > Fees");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_into_sentences_and_items() {
+        let item = "word ".repeat(20);
+        let line = format!("First. {item}; {item}; {item}. Last one.");
+        let pieces = cut(&line);
+        assert_eq!(pieces.len(), 5);
+        assert_eq!(pieces[0], "First.");
+        assert_eq!(pieces[4], "Last one.");
+    }
+}
