@@ -51,6 +51,11 @@ impl Fact {
         }
     }
 
+    /// The title and the headings below it, as words before a colon.
+    pub(crate) fn label(&self) -> String {
+        self.title.replace(" > ", ": ")
+    }
+
     /// The statements as one paragraph.
     pub(crate) fn prose(&self) -> String {
         let mut prose = String::with_capacity(self.text.len());

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Stages of a turn in the order they happen; others are listed after them. `preview`,
 /// `first_token` and `total` are counted from the turn's beginning, the rest from the stage before.
-pub const STAGES: [&str; 12] = [
+pub const STAGES: [&str; 13] = [
     "open",
     "understand",
     "decide",
@@ -19,6 +19,7 @@ pub const STAGES: [&str; 12] = [
     "compose",
     "first_token",
     "generate",
+    "basis",
     "guard",
     "deliver",
     "total",
@@ -53,6 +54,14 @@ pub fn stages(outcome: &Outcome) -> impl Iterator<Item = (&str, f64)> {
         .into_iter()
         .flatten()
         .filter_map(|(name, ms)| Some((name.as_str(), ms.as_f64()?)))
+}
+
+/// Whether a model wrote or translated anything for the turn, whatever became of its words.
+pub fn asked_model(outcome: &Outcome) -> bool {
+    let translation = outcome.record.get("translation");
+    let translated = translation.is_some_and(|translation| !translation.is_null());
+    let written = stages(outcome).any(|(name, _)| name == "generate");
+    translated || written || usage(outcome).is_some_and(|usage| usage.output_tokens > 0)
 }
 
 /// Tokens of the turn; `None` when no model was asked.
@@ -90,6 +99,22 @@ mod tests {
             output_tokens: 41,
         };
         assert_eq!(usage(&outcome), Some(tokens));
+    }
+
+    #[test]
+    fn a_model_was_asked_where_it_wrote_or_translated() {
+        for (record, asked) in [
+            (json!({"stages_ms": {"desk": 1.0}, "usage": null}), false),
+            (
+                json!({"stages_ms": {"generate": 900.0}, "usage": null}),
+                true,
+            ),
+            (json!({"translation": "Where is it?"}), true),
+        ] {
+            let mut outcome = outcome("greeting", "neutral", "greet");
+            outcome.record = record;
+            assert_eq!(asked_model(&outcome), asked, "{}", outcome.record);
+        }
     }
 
     #[test]

@@ -178,8 +178,7 @@ fn tokens(turns: &[PlayedTurn]) -> Vec<Figure> {
 fn without_model(turns: &[PlayedTurn]) -> Tally {
     let mut tally = Tally::default();
     for outcome in turns.iter().filter_map(|turn| turn.outcome.as_ref()) {
-        let usage = outcome::usage(outcome);
-        tally.count(usage.is_none_or(|usage| usage.output_tokens == 0));
+        tally.count(!outcome::asked_model(outcome));
     }
     tally
 }

@@ -24,7 +24,7 @@ use aspect::Aspects;
 pub(crate) use catalogue::Catalogue;
 pub use view::Currency;
 
-use crate::facts::Fact;
+use crate::facts::{Fact, FactKind};
 use crate::prompts::{PromptError, Prompts};
 
 /// What the desk remembers between turns: what "it" and "the other one" point to.
@@ -80,6 +80,15 @@ pub(crate) struct Finding {
     pub facts: Vec<Fact>,
     /// What the conversation is about from now on.
     pub focus: Focus,
+}
+
+impl Finding {
+    /// Whether it is what the catalogue says of products, for the model to answer from.
+    pub(crate) fn describes_products(&self) -> bool {
+        let mut facts = self.facts.iter();
+        self.completeness == Completeness::Background
+            && facts.all(|fact| fact.kind == FactKind::Product)
+    }
 }
 
 /// Why the desk says no instead of looking something up.

@@ -44,6 +44,19 @@ struct ProductContext {
     asked_price: bool,
 }
 
+/// Whether the message asks for some other kind of thing than `name`: "do you sell bicycles?".
+fn asks_for_another(words: &Words, name: &str) -> bool {
+    const OFFERS: &[&str] = &["do you sell", "do you have", "do you stock", "do you carry"];
+    const POINTERS: &[&str] = &[
+        "it", "one", "ones", "that", "those", "them", "this", "these", "any", "more", "others",
+        "other", "left", "stock",
+    ];
+    let of_name = || Words::new(name);
+    words.has_any(OFFERS)
+        && !words.has_any(POINTERS)
+        && !of_name().iter().any(|word| words.contains_like(word))
+}
+
 impl Desk<'_> {
     /// Answers from the catalogue, or `None` when the message names no product or asks nothing that
     /// the catalogue knows.
@@ -116,7 +129,9 @@ impl Desk<'_> {
             return Vec::new();
         };
         let asks_options = !options_in(words, &focused.variants).is_empty();
-        let follows = named.points_back && (aspects.any_of_product() || asks_options);
+        let follows = named.points_back
+            && (aspects.any_of_product() || asks_options)
+            && (asks_options || !asks_for_another(words, &focused.name));
         if follows { vec![focused] } else { Vec::new() }
     }
 

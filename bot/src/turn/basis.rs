@@ -26,6 +26,12 @@ const VALUE_WEIGHT: f32 = 0.15;
 
 /// From this score on a piece is certain enough to stand beside the model's words.
 const CERTAIN: f32 = 2.3;
+/// The same where the model's words hold a value, which may be all that was asked.
+const CERTAIN_BESIDE_A_VALUE: f32 = 2.55;
+/// From this score on a piece is worth showing where there is no answer, if it comes near the best.
+const WORTH_SHOWING: f32 = 1.5;
+/// Share of the best piece's score that the others in an excerpt need.
+const NEAR_THE_BEST: f32 = 0.75;
 /// Share of a piece's words from which a verdict has told it.
 const TOLD: f32 = 0.8;
 
@@ -88,14 +94,14 @@ impl Basis {
     /// What `reply` should have said of the nearest piece that `guard` lets pass; `None` when it
     /// says enough, or nothing is certain.
     pub(super) fn missing_from(&self, reply: &str, guard: &Guard) -> Option<Missing<'_>> {
-        let certain = self
-            .pieces
-            .iter()
-            .take_while(|piece| piece.score >= CERTAIN);
-        let piece = certain
-            .into_iter()
-            .find(|piece| guard.check(&piece.text).is_ok())?;
         let said: HashSet<String> = values(reply).collect();
+        let least = if said.is_empty() {
+            CERTAIN
+        } else {
+            CERTAIN_BESIDE_A_VALUE
+        };
+        let mut certain = self.pieces.iter().take_while(|piece| piece.score >= least);
+        let piece = certain.find(|piece| guard.check(&piece.text).is_ok())?;
         let has_new = values(&piece.text).any(|value| !said.contains(&value));
         let verdict = is_verdict(reply);
         let words: HashSet<String> = words::content(&piece.text).collect();
@@ -107,17 +113,19 @@ impl Basis {
         })
     }
 
-    /// The nearest pieces' words, short enough to be read at a glance, with the source of the first.
+    /// The nearest pieces' words, short enough to be read at a glance, with the source of the first;
+    /// `None` when none is near.
     pub(super) fn excerpt(&self) -> Option<(String, Source)> {
+        let best = self.pieces.first()?;
+        let least = WORTH_SHOWING.max(best.score * NEAR_THE_BEST);
         let mut text = String::new();
-        for piece in &self.pieces {
+        for piece in self.pieces.iter().take_while(|piece| piece.score >= least) {
             let fits = text.chars().count() + piece.text.chars().count() < EXCERPT_CHARS;
             if text.is_empty() || fits {
                 append(&mut text, &piece.text);
             }
         }
-        let source = self.pieces.first()?.source.clone();
-        Some((text, source))
+        (!text.is_empty()).then(|| (text, best.source.clone()))
     }
 }
 

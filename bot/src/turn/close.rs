@@ -56,7 +56,6 @@ impl Turns {
         written: Written,
         said: Said,
         guard: &Guard,
-        question: &str,
     ) -> Result<Written, TurnError> {
         let reply = said.reply();
         if said.has_told {
@@ -72,6 +71,7 @@ impl Turns {
                 ..written
             });
         }
+        let question = written.question.as_deref().unwrap_or_default();
         let basis = self.basis(draft, &written.facts, question).await?;
         draft.clock.lap("basis");
         // The model's words in another language cannot be compared with the facts'.

@@ -18,6 +18,8 @@ pub(super) const BELIEVED: f32 = 0.4;
 const LEANING: f32 = 0.25;
 /// Probability from which somebody is taken to be upset.
 const UPSET: f32 = 0.85;
+/// Cosine from which a passage is told to the model beside a product's own description.
+const BESIDE_A_PRODUCT: f32 = 0.45;
 /// Earlier messages given to the model.
 const HISTORY: usize = 4;
 /// Longest of them, in characters.
@@ -39,8 +41,6 @@ pub(super) struct Assignment {
     pub(super) apology: Option<String>,
     /// What the records say, before the model's first word.
     pub(super) told: Option<String>,
-    /// What was asked, with what it goes on from.
-    pub(super) question: String,
     pub(super) base: Written,
 }
 
@@ -149,7 +149,11 @@ impl Turns {
                     Declined::NotYourOrder => RefusalReason::NotYourOrder,
                     Declined::SignInFirst => RefusalReason::SignIn,
                 };
-                return Ok(ready(self.ready(draft, Action::Refuse(reason))?));
+                let written = self.ready(draft, Action::Refuse(reason))?;
+                let lead = self.apology(draft)?;
+                let text = lead.into_iter().chain([written.text]);
+                let text = text.collect::<Vec<_>>().join(" ");
+                return Ok(ready(Written { text, ..written }));
             }
             DeskAnswer::Found(finding) if finding.completeness == Completeness::Whole => {
                 return Ok(ready(self.desk_reply(draft, finding)?));
@@ -247,8 +251,12 @@ impl Turns {
         &self,
         draft: &Draft<'_>,
         finding: Option<Finding>,
-        found: Found,
+        mut found: Found,
     ) -> Result<Assignment, TurnError> {
+        if finding.as_ref().is_some_and(Finding::describes_products) {
+            // What is said of other things is easily told of the product that was named.
+            found.keep_nearer_than(BESIDE_A_PRODUCT);
+        }
         let (told, mut facts, focus) = match finding {
             Some(finding) if finding.completeness == Completeness::Partial => (
                 Some(join(&finding.facts)),
@@ -259,7 +267,7 @@ impl Turns {
             None => (None, Vec::new(), None),
         };
         let records: Vec<String> = facts.iter().map(|fact| fact.text.clone()).collect();
-        let titled = |fact: &Fact| format!("{}: {}", fact.title, fact.prose());
+        let titled = |fact: &Fact| format!("{}: {}", fact.label(), fact.prose());
         let passages: Vec<String> = found.facts.iter().map(titled).collect();
         // What the customer has been told is not told to the model as a fact to repeat.
         let background = records.iter().filter(|_| told.is_none());
@@ -288,8 +296,8 @@ impl Turns {
             guard,
             apology: self.apology(draft)?,
             told,
-            question: found.query,
             base: Written {
+                question: Some(found.query),
                 action: Action::Answer,
                 sources: super::select::sources(&facts),
                 facts,

@@ -62,6 +62,8 @@ pub(crate) struct Guard {
     /// Words of the facts alone: what a sentence claims must come from these.
     fact_words: HashSet<String>,
     statements: Vec<content::Statement>,
+    /// Words of the company's name, which say nothing about its facts.
+    company: HashSet<String>,
     /// What the customer has just been told from the records.
     told: HashSet<String>,
     /// Whether that says that something can no longer be done.
@@ -109,6 +111,7 @@ impl Guard {
             links: texts().flat_map(|text| values::links(text)).collect(),
             words,
             fact_words: facts().flat_map(|fact| words::all(fact)).collect(),
+            company: words::all(grounds.company).collect(),
             told: words::all(grounds.told).collect(),
             told_denies: claims::no_longer_can(grounds.told),
             statements: facts()
@@ -180,6 +183,11 @@ impl Guard {
             return Err(Withheld::Polarity);
         }
         let in_all = said.share_in(&self.fact_words);
+        if is_verdict(sentence)
+            && said.without(&self.company).share_in(&self.fact_words) < content::LEAST_OF_A_VERDICT
+        {
+            return Err(Withheld::Unsupported);
+        }
         if share < content::LEAST_IN_ONE && in_all < content::LEAST_IN_ALL {
             return Err(Withheld::Unsupported);
         }
@@ -296,6 +304,10 @@ mod tests {
             ),
             ("Your order #A20417 has been delivered.", Withheld::Repeats),
             ("You can still cancel the order.", Withheld::Polarity),
+            (
+                "Yes, cash advances come with bicycles.",
+                Withheld::Unsupported,
+            ),
             (
                 "Our drivers wear green gloves while juggling parcels.",
                 Withheld::Unsupported,

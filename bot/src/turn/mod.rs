@@ -290,6 +290,8 @@ struct Written {
     sources: Vec<Source>,
     facts: Vec<crate::facts::Fact>,
     documents: Vec<String>,
+    /// What was looked up: the message, with what it goes on from.
+    question: Option<String>,
     withheld: Vec<(String, guard::Withheld)>,
     /// The facts' own words that the text quotes.
     quoted: Option<String>,

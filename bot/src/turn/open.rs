@@ -7,6 +7,7 @@ use crm::{
 use serde::{Deserialize, Serialize};
 use understand::{Language, Understanding};
 
+use super::words;
 use super::{Action, Draft, RefusalReason, TurnError, Written};
 use crate::desk::Focus;
 
@@ -116,47 +117,29 @@ impl OpenTurn {
         }
     }
 
-    /// Whether the message goes on from the ones before: short, or pointing back.
-    pub(crate) fn is_follow_up(&self, english: &str) -> bool {
-        const OPENERS: &[&str] = &[
-            "and ",
-            "what about",
-            "how about",
-            "ok and",
-            "so ",
-            "but ",
-            "or ",
-            "then ",
-            "also ",
-            "which one",
-            "why",
-            "k ",
-        ];
-        const POINTERS: &[&str] = &[
-            "it", "that", "one", "ones", "those", "them", "this", "there", "its", "same", "that's",
-            "other",
-        ];
+    /// How the message goes on from the ones before.
+    pub(crate) fn reference(&self, english: &str) -> Reference {
         if self.memory.topic.is_empty() {
-            return false;
+            Reference::None
+        } else {
+            Reference::of(english)
         }
-        let lower = english.trim().to_lowercase();
-        let words: Vec<&str> = lower
-            .split(|c: char| !(c.is_alphanumeric() || c == '\''))
-            .filter(|w| !w.is_empty())
-            .collect();
-        let points = words.iter().any(|word| POINTERS.contains(word));
-        let opens = OPENERS.iter().any(|opener| lower.starts_with(opener));
-        words.len() <= 7 || (words.len() <= 22 && (points || opens))
+    }
+
+    /// The message after what was talked about.
+    pub(super) fn with_topic(&self, english: &str) -> String {
+        format!("{} {english}", self.memory.topic)
     }
 
     /// What the conversation remembers once this turn is answered.
     pub(super) fn memory_after(&self, draft: &Draft<'_>, written: &Written) -> Memory {
         let english = draft.understood.english.trim();
         let topic = match written.action {
-            Action::Answer | Action::NoAnswer | Action::Busy if self.is_follow_up(english) => {
-                format!("{} {english}", self.memory.topic)
-            }
-            Action::Answer | Action::NoAnswer | Action::Busy => english.to_owned(),
+            Action::Answer | Action::NoAnswer | Action::Busy => match &written.question {
+                Some(question) => question.clone(),
+                None if self.reference(english) == Reference::Certain => self.with_topic(english),
+                None => english.to_owned(),
+            },
             Action::Greet
             | Action::Thank
             | Action::Goodbye
@@ -180,6 +163,63 @@ impl OpenTurn {
     }
 }
 
+/// How a message goes on from the ones before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// It stands by itself.
+    None,
+    /// It is short and names hardly anything, so that it may.
+    Perhaps,
+    /// It points back, or begins in the middle.
+    Certain,
+}
+
+impl Reference {
+    /// Words up to which a message may leave out what it is about.
+    const SHORT: usize = 7;
+    /// Words up to which a pronoun points to an earlier message and not to this one's own words.
+    const POINTING: usize = 22;
+
+    fn of(english: &str) -> Self {
+        const OPENERS: &[&str] = &[
+            "and ",
+            "what about",
+            "how about",
+            "ok and",
+            "so ",
+            "but ",
+            "or ",
+            "then ",
+            "also ",
+            "which one",
+            "why",
+            "k ",
+        ];
+        const POINTERS: &[&str] = &[
+            "it", "that", "one", "ones", "those", "them", "they", "this", "there", "its", "same",
+            "that's", "other",
+        ];
+        let lower = english.trim().to_lowercase();
+        let words: Vec<&str> = lower
+            .split(|c: char| !(c.is_alphanumeric() || c == '\''))
+            .filter(|w| !w.is_empty())
+            .collect();
+        // "Is there a fee?" points to nothing.
+        let is_existential =
+            |at: usize| words[at] == "there" && at > 0 && ["is", "are"].contains(&words[at - 1]);
+        let points =
+            (0..words.len()).any(|at| POINTERS.contains(&words[at]) && !is_existential(at));
+        let opens = OPENERS.iter().any(|opener| lower.starts_with(opener));
+        if words.len() <= Self::POINTING && (points || opens) {
+            Self::Certain
+        } else if words.len() <= Self::SHORT && words::content(english).count() < 2 {
+            Self::Perhaps
+        } else {
+            Self::None
+        }
+    }
+}
+
 /// The last `most` characters of `text`, from the beginning of a word on.
 fn last_chars(text: &str, most: usize) -> String {
     let count = text.chars().count();
@@ -195,6 +235,23 @@ fn last_chars(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_points_back_or_stands_by_itself() {
+        for (message, reference) in [
+            ("and abroad?", Reference::Certain),
+            ("how much is it", Reference::Certain),
+            ("Do you ship to Australia?", Reference::None),
+            ("Is there a monthly fee?", Reference::None),
+            ("How long?", Reference::Perhaps),
+            (
+                "What discount do members get on safe deposit boxes of the bank?",
+                Reference::None,
+            ),
+        ] {
+            assert_eq!(Reference::of(message), reference, "{message}");
+        }
+    }
 
     #[test]
     fn a_topic_is_cut_at_a_word() {

@@ -1,11 +1,17 @@
 //! Finding the facts of a question.
 
+use retrieval::Embedding;
+
+use super::open::Reference;
 use super::select::{self, Selection};
 use super::{Draft, TurnError, Turns};
 use crate::config::Retrieval;
 use crate::facts::Fact;
 use crate::library::{Hit, Question};
 use crate::protocol::Source;
+
+/// Cosine of the nearest passage from which a short message needs nothing that was said before.
+const STANDS_ALONE: f32 = 0.42;
 
 /// What was found.
 pub(super) struct Found {
@@ -30,29 +36,43 @@ impl Turns {
     /// Looks the message up; a follow-up together with what it follows.
     pub(super) async fn retrieve(&self, draft: &Draft<'_>) -> Result<Found, TurnError> {
         let english = &draft.understood.english;
-        let follows = draft.open.is_follow_up(english);
-        let query = if follows {
-            format!("{} {english}", draft.open.memory.topic)
-        } else {
-            english.clone()
-        };
-        let embedding = (!follows).then(|| draft.understood.understanding.embedding.clone());
+        let reference = draft.open.reference(english);
+        if reference != Reference::Certain {
+            let embedding = draft.understood.understanding.embedding.clone();
+            let hits = self.search(draft, english, Some(embedding)).await?;
+            let found = self.found(hits, english.clone(), english);
+            if reference == Reference::None || found.best_cosine() >= STANDS_ALONE {
+                return Ok(found);
+            }
+        }
+        let query = draft.open.with_topic(english);
+        let hits = self.search(draft, &query, None).await?;
+        Ok(self.found(hits, query, english))
+    }
+
+    /// The passages for `query`, whose embedding may be known.
+    async fn search(
+        &self,
+        draft: &Draft<'_>,
+        query: &str,
+        embedding: Option<Embedding>,
+    ) -> Result<Vec<Hit>, TurnError> {
         let translated = draft.understood.translated;
+        let words = if translated { &draft.open.text } else { query };
         let question = Question {
-            text: query.clone(),
-            words: if translated {
-                draft.open.text.clone()
-            } else {
-                query.clone()
-            },
+            text: query.to_owned(),
+            words: words.to_owned(),
             embedding,
             language: translated.then(|| draft.language().to_owned()),
             limit: self.config.retrieval.passages,
         };
-        let hits = self.library.search_knowledge(question).await?;
+        Ok(self.library.search_knowledge(question).await?)
+    }
+
+    fn found(&self, hits: Vec<Hit>, query: String, latest: &str) -> Found {
         let selection = Selection {
             query: &query,
-            latest: english,
+            latest,
             budget: self.config.retrieval.fact_chars,
         };
         let facts = select::facts(&hits, &selection);
@@ -62,12 +82,12 @@ impl Turns {
                 documents.push(hit.document.clone());
             }
         }
-        Ok(Found {
+        Found {
             hits,
             facts,
             documents,
             query,
-        })
+        }
     }
 }
 
@@ -75,6 +95,11 @@ impl Found {
     /// Cosine of the passage nearest in meaning; 0 when nothing was found.
     pub(super) fn best_cosine(&self) -> f32 {
         self.hits.iter().map(|hit| hit.cosine).fold(0.0, f32::max)
+    }
+
+    /// Leaves out the facts whose passage is farther from the question than `cosine`.
+    pub(super) fn keep_nearer_than(&mut self, cosine: f32) {
+        self.facts.retain(|fact| fact.cosine >= Some(cosine));
     }
 
     /// The best passage's own words and their source, when it is clearly right.

@@ -8,7 +8,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::blocks::{self, Block};
 use super::guard::has_placeholder;
 use super::sentences;
-use super::words::Rarity;
+use super::words::{self, Rarity};
 use crate::facts::{Fact, FactKind};
 use crate::library::Hit;
 use crate::protocol::Source;
@@ -22,6 +22,8 @@ const EXCERPT_CHARS: usize = 320;
 const TITLE_WEIGHT: f32 = 1.2;
 /// Length of a usual block, in characters.
 const USUAL_CHARS: f32 = 200.0;
+/// Length below which a block gains nothing by being short.
+const SCRAP_CHARS: usize = 80;
 
 /// What facts are selected for.
 #[derive(Clone, Copy, Debug)]
@@ -56,12 +58,15 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
         let mut context = candidate.words.clone();
         context.extend(words(&hit.title));
         let has_amount = candidate.text.contains(|c: char| c.is_ascii_digit());
-        let length = candidate.text.chars().count() as f32 / USUAL_CHARS;
+        // A table is long because it has rows, of which one will answer.
+        let rows = candidate.text.lines().map(|row| row.chars().count());
+        // A scrap shares its one word with the question and answers nothing.
+        let length = rows.max().unwrap_or(0).max(SCRAP_CHARS) as f32 / USUAL_CHARS;
         let score = rarity.share(&query, &context)
             + rarity.share(&latest, &candidate.words)
             + 0.9 / (1.0 + candidate.hit as f32)
             + hit.cosine
-            + TITLE_WEIGHT * title_fit(&hit.title, &query)
+            + TITLE_WEIGHT * title_fit(&hit.title, selection.query)
             + if asks_amount && has_amount { 0.25 } else { 0.0 };
         // A long block shares words with any question, and costs what two short ones do.
         candidate.score = score / (1.0 + length).sqrt();
@@ -193,14 +198,12 @@ fn names_a_tool(sentence: &str) -> bool {
 }
 
 /// Share of the title's words, headings aside, that the question has.
-fn title_fit(title: &str, query: &HashSet<String>) -> f32 {
-    let title = words(title.split(" > ").next().unwrap_or(title));
-    let shared = title.intersection(query).count();
-    if title.is_empty() {
-        0.0
-    } else {
-        shared as f32 / title.len() as f32
-    }
+fn title_fit(title: &str, query: &str) -> f32 {
+    let title: HashSet<String> =
+        words::content(title.split(" > ").next().unwrap_or(title)).collect();
+    let query: HashSet<String> = words::content(query).collect();
+    let shared = title.intersection(&query).count();
+    shared as f32 / title.len().max(1) as f32
 }
 
 fn asks_amount(text: &str) -> bool {

@@ -11,6 +11,27 @@ const MOST: usize = 3;
 /// How much farther from the wish than the nearest product another one may be, in cosine.
 const NEAR: f32 = 0.1;
 
+/// Whether somebody says that they look for something to buy, whatever the classifier makes of whom
+/// it is for.
+fn wishes(english: &str) -> bool {
+    const WISHES: &[&str] = &[
+        "looking for",
+        "do you sell",
+        "do you have something",
+        "have anything for",
+        "something for a",
+        "for a friend who",
+        "something for my",
+        "a gift for",
+        "a present for",
+        "gift idea",
+        "recommend",
+        "can you suggest",
+    ];
+    let lower = english.to_lowercase();
+    WISHES.iter().any(|wish| lower.contains(wish))
+}
+
 impl Turns {
     /// The products that fit a question about products better than any passage of the knowledge,
     /// whose cosine to the question is `rival`.
@@ -26,10 +47,11 @@ impl Turns {
         }
         let understanding = &draft.understood.understanding;
         let intent = &understanding.intent;
-        if intent.top() != "product_question" || intent.confidence() < BELIEVED {
+        let english = draft.understood.english.clone();
+        let asks = intent.top() == "product_question" && intent.confidence() >= BELIEVED;
+        if !asks && !wishes(&english) {
             return Ok(None);
         }
-        let english = draft.understood.english.clone();
         let found = self
             .library
             .search_products(english, understanding.embedding.clone(), MOST)

@@ -18,6 +18,17 @@ static THIRD_PERSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\b([Tt])he customer(?:('s)|( has| is| was| does| needs)\b|( can| could| should| must| may| will| would| had| did| cannot)\b)").ok()
 });
 
+/// The sentence without the bullet and the fact's label before it, which the model copies from its
+/// list of facts.
+pub(super) fn unlabelled<'s>(sentence: &'s str, labels: &[String]) -> &'s str {
+    let bare = sentence.trim_start_matches(['-', '*', '•', ' ']);
+    let longest = labels
+        .iter()
+        .filter_map(|label| bare.strip_prefix(label.as_str())?.strip_prefix(": "))
+        .min_by_key(|rest| rest.len());
+    longest.unwrap_or(bare)
+}
+
 /// The sentence in words for a customer.
 pub(super) fn tidy(sentence: &str) -> Cow<'_, str> {
     let mut text = Cow::Borrowed(sentence);
@@ -71,6 +82,18 @@ mod tests {
             ("In fact it is free.", "In fact it is free."),
         ] {
             assert_eq!(tidy(said), tidied);
+        }
+    }
+
+    #[test]
+    fn labels_of_facts_are_not_read_out() {
+        let labels = ["Returns".to_owned(), "Returns: What it costs".to_owned()];
+        for (said, bare) in [
+            ("- Returns: What it costs: Nothing.", "Nothing."),
+            ("Returns: Within 30 days.", "Within 30 days."),
+            ("Returns are free.", "Returns are free."),
+        ] {
+            assert_eq!(unlabelled(said, &labels), bare);
         }
     }
 

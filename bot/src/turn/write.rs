@@ -12,10 +12,13 @@ use super::guard::{self, Withheld};
 use super::sentences::Sentences;
 use super::wording;
 use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written};
+use crate::facts::Fact;
 use crate::protocol::{ErrorCode, ServerFrame};
 
 /// What the model writes when the facts do not answer.
 const NO_ANSWER: &str = "NO ANSWER";
+/// Sentences of the model at most: it is asked for three, and where it goes on it lists its facts.
+const MOST_SENTENCES: usize = 4;
 /// Longest wait for the model, from the request to its last word.
 const MOST_TIME: Duration = Duration::from_secs(90);
 
@@ -47,7 +50,6 @@ impl Turns {
             guard,
             apology,
             told,
-            question,
             base,
         } = assignment;
         let lead: Vec<&str> = apology.iter().chain(&told).map(String::as_str).collect();
@@ -57,7 +59,9 @@ impl Turns {
             open: draft.open,
             delivered,
             guard: &guard,
+            labels: base.facts.iter().map(Fact::label).collect(),
             said: String::new(),
+            sentences: 0,
             held: String::new(),
             lead: lead.clone(),
             withheld: Vec::new(),
@@ -93,7 +97,7 @@ impl Turns {
             held,
             ending,
         };
-        self.close(draft, written, said, &guard, &question).await
+        self.close(draft, written, said, &guard).await
     }
 
     fn request(&self, prompt: Vec<PromptMessage>) -> Request {
@@ -169,7 +173,11 @@ struct Speech<'a> {
     open: &'a OpenTurn,
     delivered: &'a Delivered,
     guard: &'a super::guard::Guard,
+    /// How the facts are introduced to the model.
+    labels: Vec<String>,
     said: String,
+    /// How many sentences that is.
+    sentences: usize,
     /// A verdict, which waits for what it rests on.
     held: String,
     lead: String,
@@ -200,6 +208,9 @@ impl Speech<'_> {
                         if !self.say(&sentence) {
                             return Ending::NoAnswer;
                         }
+                        if self.sentences >= MOST_SENTENCES {
+                            return Ending::Finished;
+                        }
                     }
                 }
                 Ok(Chunk::Done { usage, .. }) => self.usage = Some(usage),
@@ -226,7 +237,7 @@ impl Speech<'_> {
         if self.said.is_empty() && guard::confesses_ignorance(sentence) {
             return false;
         }
-        let sentence = &*wording::tidy(sentence);
+        let sentence = &*wording::tidy(wording::unlabelled(sentence, &self.labels));
         match self.guard.check(sentence) {
             Ok(()) if self.said.is_empty() && guard::is_verdict(sentence) => {
                 sentence.clone_into(&mut self.held);
@@ -234,6 +245,7 @@ impl Speech<'_> {
             Ok(()) => {
                 let sentence = std::mem::take(&mut self.held) + sentence;
                 self.said.push_str(&sentence);
+                self.sentences += 1;
                 self.send(&sentence);
             }
             Err(reason) => self.withheld.push((sentence.trim().to_owned(), reason)),

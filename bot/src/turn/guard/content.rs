@@ -8,6 +8,9 @@ use crate::turn::words;
 pub(super) const LEAST_IN_ONE: f32 = 0.34;
 /// Share that all grounds together must hold, where no one statement holds enough.
 pub(super) const LEAST_IN_ALL: f32 = 0.75;
+/// Share of a verdict's content words that the facts must hold: "yes, we sell bicycles" takes its
+/// words from the question.
+pub(super) const LEAST_OF_A_VERDICT: f32 = 0.6;
 /// From this share on a sentence says what has been said.
 pub(super) const REPEATS: f32 = 0.85;
 /// From this share on two sentences speak of the same thing, so that their polarity must agree.
@@ -138,6 +141,18 @@ impl Statement {
     /// Whether it has words that carry content.
     pub(super) fn has_content(&self) -> bool {
         !self.content.is_empty()
+    }
+
+    /// The statement without `words`.
+    pub(super) fn without(&self, words: &HashSet<String>) -> Self {
+        let content = self.content.iter();
+        Self {
+            content: content
+                .filter(|word| !words.contains(*word))
+                .cloned()
+                .collect(),
+            denies: self.denies,
+        }
     }
 
     /// Share of the content that `words` hold.
