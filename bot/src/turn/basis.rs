@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::guard::{Guard, is_boilerplate, is_verdict, values};
+use super::guard::{Guard, is_boilerplate, values};
 use super::words::{self, Rarity};
 use super::{Draft, TurnError, Turns, sentences};
 use crate::facts::{Fact, FactKind};
@@ -39,15 +39,17 @@ const TOLD: f32 = 0.8;
 #[derive(Debug, Default)]
 pub(super) struct Basis {
     pieces: Vec<Piece>,
-    /// Whether the question has numbers, which a verdict would have to compare.
-    question_has_values: bool,
+    /// Values of the question, which a verdict would have to compare.
+    asked: HashSet<String>,
 }
 
 /// A sentence, row or short list of a fact.
 #[derive(Clone, Debug)]
 pub(super) struct Piece {
     pub(super) text: String,
-    pub(super) source: Source,
+    /// Its document, for a client; `None` for the catalogue's own words.
+    pub(super) source: Option<Source>,
+    title: String,
     score: f32,
 }
 
@@ -56,7 +58,7 @@ pub(super) struct Piece {
 pub(super) struct Missing<'a> {
     pub(super) piece: &'a Piece,
     /// Whether the reply is no more than a yes or no that compares numbers, which a small model
-    /// cannot be trusted with: the rule stands in its place.
+    /// cannot be trusted with, or that the rule denies: the rule stands in its place.
     pub(super) instead: bool,
 }
 
@@ -73,10 +75,9 @@ impl Turns {
         if pieces.is_empty() {
             return Ok(Basis::default());
         }
-        let told = pieces.iter().map(|piece| {
-            let title = heading(&piece.source.title);
-            format!("{title}: {}", piece.text)
-        });
+        let told = pieces
+            .iter()
+            .map(|piece| format!("{}: {}", piece.title, piece.text));
         let embedding = draft.understood.understanding.embedding.clone();
         let cosines = self.library.nearness(embedding, told.collect()).await?;
         for (piece, cosine) in pieces.iter_mut().zip(cosines) {
@@ -85,7 +86,7 @@ impl Turns {
         pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(Basis {
             pieces,
-            question_has_values: values(question).next().is_some(),
+            asked: values(question).collect(),
         })
     }
 }
@@ -95,7 +96,7 @@ impl Basis {
     /// says enough, or nothing is certain.
     pub(super) fn missing_from(&self, reply: &str, guard: &Guard) -> Option<Missing<'_>> {
         let said: HashSet<String> = values(reply).collect();
-        let least = if said.is_empty() {
+        let least = if said.is_subset(&self.asked) {
             CERTAIN
         } else {
             CERTAIN_BESIDE_A_VALUE
@@ -103,19 +104,20 @@ impl Basis {
         let mut certain = self.pieces.iter().take_while(|piece| piece.score >= least);
         let piece = certain.find(|piece| guard.check(&piece.text).is_ok())?;
         let has_new = values(&piece.text).any(|value| !said.contains(&value));
-        let verdict = is_verdict(reply);
+        let verdict = guard.is_verdict(reply);
         let words: HashSet<String> = words::content(&piece.text).collect();
         let told = words::content(reply).filter(|word| words.contains(word));
         let told = told.collect::<HashSet<_>>().len() as f32 / words.len().max(1) as f32;
         (has_new || verdict && told < TOLD).then_some(Missing {
             piece,
-            instead: verdict && has_new && self.question_has_values,
+            instead: verdict
+                && (has_new && !self.asked.is_empty() || Guard::is_denied_by(reply, &piece.text)),
         })
     }
 
     /// The nearest pieces' words, short enough to be read at a glance, with the source of the first;
     /// `None` when none is near.
-    pub(super) fn excerpt(&self) -> Option<(String, Source)> {
+    pub(super) fn excerpt(&self) -> Option<(String, Option<Source>)> {
         let best = self.pieces.first()?;
         let least = WORTH_SHOWING.max(best.score * NEAR_THE_BEST);
         let mut text = String::new();
@@ -137,20 +139,23 @@ fn append(text: &mut String, piece: &str) {
     text.push_str(piece);
 }
 
-/// The pieces of knowledge that customers may see and that is near enough, best by their words first.
+/// The pieces of product descriptions, and of knowledge that customers may see and that is near
+/// enough; best by their words first.
 fn pieces(facts: &[Fact], question: &str, floor: f32) -> Vec<Piece> {
-    let shown = facts.iter().filter(|fact| {
-        fact.kind == FactKind::Knowledge && !fact.internal && fact.cosine >= Some(floor)
+    let shown = facts.iter().filter(|fact| match fact.kind {
+        FactKind::Knowledge => !fact.internal && fact.cosine >= Some(floor),
+        FactKind::Product => true,
+        FactKind::Order | FactKind::Profile => false,
     });
     let mut all: Vec<(Piece, HashSet<String>)> = Vec::new();
-    for (fact, source) in shown.filter_map(|fact| Some((fact, fact.as_source()?))) {
+    for fact in shown {
         let told = fact.text.lines().flat_map(cut);
         for text in told.filter(|text| !is_boilerplate(text)) {
             let words = words::content(&format!("{} {text}", fact.title)).collect();
-            let source = source.clone();
             let piece = Piece {
                 text,
-                source,
+                source: fact.as_source(),
+                title: heading(&fact.title).to_owned(),
                 score: 0.0,
             };
             all.push((piece, words));
@@ -160,7 +165,7 @@ fn pieces(facts: &[Fact], question: &str, floor: f32) -> Vec<Piece> {
     let asked: HashSet<String> = words::content(question).collect();
     let score = |(mut piece, in_context): (Piece, HashSet<String>)| {
         let own: HashSet<String> = words::content(&piece.text).collect();
-        let title: HashSet<String> = words::content(heading(&piece.source.title)).collect();
+        let title: HashSet<String> = words::content(&piece.title).collect();
         let title_fit = title.intersection(&asked).count() as f32 / title.len().max(1) as f32;
         let words = rarity.share(&asked, &in_context) + rarity.share(&asked, &own) + title_fit;
         let has_value = values(&piece.text).next().is_some();
@@ -226,7 +231,7 @@ mod tests {
             ),
             fact(
                 "Blue Account at a glance",
-                "Daily ATM limit: $500\nThe account is open to everybody.",
+                "Daily ATM limit: $500\nCompanies cannot open the account.",
             ),
             fact(
                 "Internal: ATM fees",
@@ -242,7 +247,7 @@ mod tests {
         }
         Basis {
             pieces,
-            question_has_values: values(question).next().is_some(),
+            asked: values(question).collect(),
         }
     }
 
@@ -287,6 +292,16 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_that_the_rule_denies_gives_way_to_it() {
+        let question = "Is the Blue Account at a glance open to companies?";
+        let rule = ("Companies cannot open the account.".to_owned(), true);
+        assert_eq!(
+            missing(question, "Yes, companies can open one."),
+            Some(rule)
+        );
+    }
+
+    #[test]
     fn nothing_is_quoted_that_does_not_belong() {
         assert_eq!(missing("Do you sell umbrellas?", "No, we do not."), None);
     }
@@ -300,7 +315,7 @@ mod tests {
             basis
                 .pieces
                 .iter()
-                .all(|piece| !piece.source.title.starts_with("Internal"))
+                .all(|piece| !piece.title.starts_with("Internal"))
         );
     }
 
@@ -312,7 +327,11 @@ mod tests {
             "{excerpt}"
         );
         assert!(excerpt.chars().count() <= EXCERPT_CHARS);
-        assert_eq!(source.title, "ATMs abroad with the Blue Account > Fees");
+        let title = source.map(|source| source.title);
+        assert_eq!(
+            title.as_deref(),
+            Some("ATMs abroad with the Blue Account > Fees")
+        );
     }
 
     #[test]

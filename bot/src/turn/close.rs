@@ -104,7 +104,7 @@ impl Turns {
         let reply = if missing.instead { "" } else { reply.trim() };
         Ok(Written {
             text: join(lead, &join(reply, &quotation)),
-            sources: first(missing.piece.source.clone(), written.sources),
+            sources: with_first(missing.piece.source.clone(), written.sources),
             quoted: Some(excerpt.clone()),
             ..written
         })
@@ -124,7 +124,7 @@ impl Turns {
             return Ok(Written {
                 action: Action::NoAnswer,
                 text,
-                sources: vec![source],
+                sources: source.into_iter().collect(),
                 quoted: Some(excerpt),
                 ..written
             });
@@ -146,15 +146,14 @@ impl Turns {
 }
 
 /// `source` before the others, once.
-fn first(source: Source, others: Vec<Source>) -> Vec<Source> {
+fn with_first(source: Option<Source>, others: Vec<Source>) -> Vec<Source> {
     let most = others.len().max(1);
-    let mut all: Vec<Source> = others
+    let is_source = |other: &Source| source.as_ref().is_some_and(|source| source.id == other.id);
+    let others: Vec<Source> = others
         .into_iter()
-        .filter(|other| other.id != source.id)
+        .filter(|other| !is_source(other))
         .collect();
-    all.insert(0, source);
-    all.truncate(most);
-    all
+    source.into_iter().chain(others).take(most).collect()
 }
 
 fn join(lead: &str, rest: &str) -> String {

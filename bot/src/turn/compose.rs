@@ -18,8 +18,9 @@ pub(super) const BELIEVED: f32 = 0.4;
 const LEANING: f32 = 0.25;
 /// Probability from which somebody is taken to be upset.
 const UPSET: f32 = 0.85;
-/// Cosine from which a passage is told to the model beside a product's own description.
-const BESIDE_A_PRODUCT: f32 = 0.45;
+/// How much farther from the question than a product's own description a passage beside it may be,
+/// in cosine.
+const BESIDE_A_PRODUCT: f32 = 0.05;
 /// Earlier messages given to the model.
 const HISTORY: usize = 4;
 /// Longest of them, in characters.
@@ -187,9 +188,29 @@ impl Turns {
             }));
         }
         self.show_preview(draft, &found);
+        let found = self.beside_products(draft, finding.as_ref(), found).await?;
         let assignment = self.assign(draft, finding, found)?;
         draft.clock.lap("compose");
         Ok(Plan::Write(Box::new(assignment)))
+    }
+
+    /// What was found, without what is farther from the question than the products named in it: what
+    /// is said of other things is easily told of them.
+    async fn beside_products(
+        &self,
+        draft: &Draft<'_>,
+        finding: Option<&Finding>,
+        mut found: Found,
+    ) -> Result<Found, TurnError> {
+        let Some(finding) = finding.filter(|finding| finding.describes_products()) else {
+            return Ok(found);
+        };
+        let described = finding.facts.iter().map(|fact| fact.text.clone()).collect();
+        let question = draft.understood.understanding.embedding.clone();
+        let cosines = self.library.nearness(question, described).await?;
+        let nearest = cosines.into_iter().fold(0.0, f32::max);
+        found.keep_nearer_than(nearest - BESIDE_A_PRODUCT);
+        Ok(found)
     }
 
     /// Shows the best passage at once where it is clearly right, in the customer's language.
@@ -251,12 +272,8 @@ impl Turns {
         &self,
         draft: &Draft<'_>,
         finding: Option<Finding>,
-        mut found: Found,
+        found: Found,
     ) -> Result<Assignment, TurnError> {
-        if finding.as_ref().is_some_and(Finding::describes_products) {
-            // What is said of other things is easily told of the product that was named.
-            found.keep_nearer_than(BESIDE_A_PRODUCT);
-        }
         let (told, mut facts, focus) = match finding {
             Some(finding) if finding.completeness == Completeness::Partial => (
                 Some(join(&finding.facts)),

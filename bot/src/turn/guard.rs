@@ -16,9 +16,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use bound::BoundValue;
-pub(super) use claims::{
-    confesses_ignorance, has_placeholder, is_bare_answer, is_boilerplate, is_verdict,
-};
+pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer, is_boilerplate};
 pub(super) use values::values;
 
 use super::words;
@@ -157,6 +155,19 @@ impl Guard {
         self.check_support(sentence, &said)
     }
 
+    /// Whether the text is a yes or a no without a value that the customer has not named: all that it
+    /// tells is the model's judgement.
+    pub(super) fn is_verdict(&self, text: &str) -> bool {
+        let new_value = || values(text).any(|value| !self.told_values.contains(&value));
+        is_bare_answer(text) || claims::verdict(text).is_some() && !new_value()
+    }
+
+    /// Whether `rule` denies what the verdict affirms, or the other way round.
+    pub(super) fn is_denied_by(verdict: &str, rule: &str) -> bool {
+        let affirms = claims::verdict(verdict);
+        affirms.is_some_and(|affirms| affirms == content::denies(rule))
+    }
+
     /// The customer wrote it, or a fact states it of something that the sentence speaks of and that
     /// was asked about: the right number of another thing is a wrong number.
     fn holds_value(&self, value: &str, said: &content::Statement) -> bool {
@@ -183,7 +194,7 @@ impl Guard {
             return Err(Withheld::Polarity);
         }
         let in_all = said.share_in(&self.fact_words);
-        if is_verdict(sentence)
+        if self.is_verdict(sentence)
             && said.without(&self.company).share_in(&self.fact_words) < content::LEAST_OF_A_VERDICT
         {
             return Err(Withheld::Unsupported);

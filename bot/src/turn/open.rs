@@ -7,7 +7,6 @@ use crm::{
 use serde::{Deserialize, Serialize};
 use understand::{Language, Understanding};
 
-use super::words;
 use super::{Action, Draft, RefusalReason, TurnError, Written};
 use crate::desk::Focus;
 
@@ -168,7 +167,7 @@ impl OpenTurn {
 pub(crate) enum Reference {
     /// It stands by itself.
     None,
-    /// It is short and names hardly anything, so that it may.
+    /// It is so short that it may.
     Perhaps,
     /// It points back, or begins in the middle.
     Certain,
@@ -212,7 +211,7 @@ impl Reference {
         let opens = OPENERS.iter().any(|opener| lower.starts_with(opener));
         if words.len() <= Self::POINTING && (points || opens) {
             Self::Certain
-        } else if words.len() <= Self::SHORT && words::content(english).count() < 2 {
+        } else if words.len() <= Self::SHORT {
             Self::Perhaps
         } else {
             Self::None
@@ -241,8 +240,8 @@ mod tests {
         for (message, reference) in [
             ("and abroad?", Reference::Certain),
             ("how much is it", Reference::Certain),
-            ("Do you ship to Australia?", Reference::None),
-            ("Is there a monthly fee?", Reference::None),
+            ("Do you ship to Australia?", Reference::Perhaps),
+            ("Is there a monthly fee?", Reference::Perhaps),
             ("How long?", Reference::Perhaps),
             (
                 "What discount do members get on safe deposit boxes of the bank?",

@@ -4,13 +4,14 @@ use retrieval::Embedding;
 
 use super::open::Reference;
 use super::select::{self, Selection};
-use super::{Draft, TurnError, Turns};
+use super::{Draft, TurnError, Turns, words};
 use crate::config::Retrieval;
 use crate::facts::Fact;
 use crate::library::{Hit, Question};
 use crate::protocol::Source;
 
-/// Cosine of the nearest passage from which a short message needs nothing that was said before.
+/// Cosine of the nearest passage from which a message that names hardly anything needs nothing that
+/// was said before.
 const STANDS_ALONE: f32 = 0.42;
 
 /// What was found.
@@ -41,7 +42,14 @@ impl Turns {
             let embedding = draft.understood.understanding.embedding.clone();
             let hits = self.search(draft, english, Some(embedding)).await?;
             let found = self.found(hits, english.clone(), english);
-            if reference == Reference::None || found.best_cosine() >= STANDS_ALONE {
+            // "How long?" names nothing; "do you ship to Australia?" does.
+            let names_little = words::content(english).count() < 2;
+            let least = if names_little {
+                STANDS_ALONE
+            } else {
+                self.config.retrieval.floor
+            };
+            if reference == Reference::None || found.best_cosine() >= least {
                 return Ok(found);
             }
         }

@@ -239,7 +239,7 @@ impl Speech<'_> {
         }
         let sentence = &*wording::tidy(wording::unlabelled(sentence, &self.labels));
         match self.guard.check(sentence) {
-            Ok(()) if self.said.is_empty() && guard::is_verdict(sentence) => {
+            Ok(()) if self.said.is_empty() && self.guard.is_verdict(sentence) => {
                 sentence.clone_into(&mut self.held);
             }
             Ok(()) => {

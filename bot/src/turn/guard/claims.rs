@@ -1,8 +1,6 @@
 //! Sentences that are judged by what they are, not by the facts: courtesies, deeds that a bot
 //! cannot do, and leaked instructions.
 
-use super::values::values;
-
 /// Beginnings of sentences that claim nothing.
 const COURTESIES: &[&str] = &[
     "i'm sorry",
@@ -201,13 +199,16 @@ pub(in crate::turn) fn is_bare_answer(text: &str) -> bool {
     BARE.contains(&lower.trim_matches(|c: char| !c.is_alphanumeric()))
 }
 
-/// Whether the text is a yes or a no without a value: all that it tells is the model's judgement.
-pub(in crate::turn) fn is_verdict(text: &str) -> bool {
-    const VERDICTS: &[&str] = &["yes", "no", "sí", "si", "是的", "不是", "可以", "不可以"];
+/// Whether the text begins with a yes or a no, and which: true for yes.
+pub(super) fn verdict(text: &str) -> Option<bool> {
+    const AFFIRMS: &[&str] = &["yes", "sí", "si", "是的", "可以"];
+    const DENIES: &[&str] = &["no", "不是", "不可以", "不"];
     let lower = normal(text);
-    let first = lower.split(|c: char| !c.is_alphanumeric()).next();
-    let begins = first.is_some_and(|word| VERDICTS.contains(&word));
-    (begins && values(text).next().is_none()) || is_bare_answer(text)
+    let first = lower.split(|c: char| !c.is_alphanumeric()).next()?;
+    if AFFIRMS.contains(&first) {
+        return Some(true);
+    }
+    DENIES.contains(&first).then_some(false)
 }
 
 /// Whether the text has a hole where somebody forgot to put a value: `[value not available]`,
@@ -256,10 +257,10 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_has_no_value() {
-        assert!(is_verdict("Yes, your daughter can open one."));
-        assert!(!is_verdict("Yes, from 13 years on."));
-        assert!(!is_verdict("Nothing is charged."));
+    fn a_verdict_begins_with_yes_or_no() {
+        assert_eq!(verdict("Yes, your daughter can open one."), Some(true));
+        assert_eq!(verdict("No. That is not possible."), Some(false));
+        assert_eq!(verdict("Nothing is charged."), None);
     }
 
     #[test]

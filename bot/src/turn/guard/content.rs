@@ -184,7 +184,8 @@ impl Statement {
     }
 }
 
-fn denies(sentence: &str) -> bool {
+/// Whether the sentence denies; a double negation affirms.
+pub(super) fn denies(sentence: &str) -> bool {
     let lower = sentence.to_lowercase().replace('\u{2019}', "'");
     let count = lower
         .split(|c: char| !(c.is_alphanumeric() || c == '\''))
