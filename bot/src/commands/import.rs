@@ -49,9 +49,9 @@ pub(crate) async fn run(config: &Config, args: &ImportArgs) -> anyhow::Result<()
     let report = import::import(&store, kind, &args.path, &mapping).await?;
     store.close().await;
     println!(
-        "{} {} imported, {} rows left out",
-        report.accepted,
+        "{}: imported {}, left out {}",
         kind.as_str(),
+        report.accepted,
         report.rejected.len()
     );
     for rejection in report.rejected.iter().take(MOST_SHOWN) {

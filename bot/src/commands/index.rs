@@ -31,7 +31,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     }
     let counts = store.counts().await?;
     println!(
-        "{} documents, {} products and {} customers indexed in {:.1} s",
+        "indexed in {3:.1} s: documents {0}, products {1}, customers {2}",
         counts.documents,
         counts.products,
         counts.customers,

@@ -126,6 +126,15 @@ impl Signals<'_> {
         }
     }
 
+    /// Somebody upset for the second time who seems to ask for a person gets one.
+    fn least_for_a_person(&self, policy: &Policy) -> f32 {
+        if self.angry >= 2 {
+            policy.human / 2.0
+        } else {
+            policy.human
+        }
+    }
+
     /// "And an Admin?" goes on from what was asked before: it is no wish of its own.
     fn is_elliptical(&self) -> bool {
         const OPENERS: &[&str] = &["and ", "what about ", "how about "];
@@ -212,7 +221,9 @@ pub(crate) const RULES: &[Rule] = &[
     },
     Rule {
         name: "asks for a person",
-        applies: |s, p| s.intent("contact_human_agent") >= p.human && !s.is_elliptical(),
+        applies: |s, p| {
+            s.intent("contact_human_agent") >= s.least_for_a_person(p) && !s.is_elliptical()
+        },
         action: Action::HandOver(HandOverReason::Requested),
     },
     Rule {
@@ -375,6 +386,17 @@ mod tests {
         assert_eq!(action("And an admin?", &unsure, 0), Action::Answer);
         assert_eq!(
             action("And a person?", &unsure, 0),
+            Action::HandOver(HandOverReason::Requested)
+        );
+    }
+
+    #[test]
+    fn somebody_upset_again_is_heard_sooner() {
+        let half = understood(("contact_human_agent", 0.4), ("none", 0.9));
+        let message = "useless, get somebody who can look at it";
+        assert_eq!(action(message, &half, 1), Action::Answer);
+        assert_eq!(
+            action(message, &half, 2),
             Action::HandOver(HandOverReason::Requested)
         );
     }

@@ -13,9 +13,9 @@ static CITING: LazyLock<Option<Regex>> = LazyLock::new(|| {
     )
     .ok()
 });
-/// "The customer has", "the customer's": only forms that can be put right word by word.
+/// "The customer has", "the user's": only forms that can be put right word by word.
 static THIRD_PERSON: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\b([Tt])he customer(?:('s)|( has| is| was| does| needs)\b|( can| could| should| must| may| will| would| had| did| cannot)\b)").ok()
+    Regex::new(r"\b([Tt])he (?:customer|user)(?:('s)|( has| is| was| does| needs)\b|( can| could| should| must| may| will| would| had| did| cannot)\b)").ok()
 });
 
 /// The sentence without the bullet and the fact's label before it, which the model copies from its
@@ -103,6 +103,7 @@ mod tests {
             ("The customer has 2 mugs.", "You have 2 mugs."),
             ("Here the customer should wait.", "Here you should wait."),
             ("The customer's card is valid.", "Your card is valid."),
+            ("The user can pay by card.", "You can pay by card."),
             (
                 "The customer service team is here.",
                 "The customer service team is here.",
