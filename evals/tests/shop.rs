@@ -20,15 +20,15 @@ const THRESHOLDS: [(Check, f64); 8] = [
     (Check::Intent, 0.70),
     (Check::Sentiment, 0.80),
     (Check::Documents, 0.85),
-    (Check::Facts, 0.50),
+    (Check::Facts, 0.55),
     (Check::Forbid, 0.90),
     (Check::Answerable, 0.50),
     (Check::Handoff, 0.95),
     (Check::Refuse, 0.50),
 ];
 
-/// Least share of the turns that are answered without a model token.
-const WITHOUT_MODEL: f64 = 0.34;
+/// Least share of the turns that are answered without a model token, translations among them.
+const WITHOUT_MODEL: f64 = 0.25;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shops_dialogues_are_answered_as_well_as_before() {

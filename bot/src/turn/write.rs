@@ -238,7 +238,9 @@ impl Speech<'_> {
             return false;
         }
         let sentence = &*wording::tidy(wording::unlabelled(sentence, &self.labels));
-        match self.guard.check(sentence) {
+        let is_new = self.said.is_empty() || !self.said.contains(sentence.trim());
+        let checked = self.guard.check(sentence);
+        match checked.and_then(|()| is_new.then_some(()).ok_or(Withheld::Repeats)) {
             Ok(()) if self.said.is_empty() && self.guard.is_verdict(sentence) => {
                 sentence.clone_into(&mut self.held);
             }

@@ -29,6 +29,6 @@ await picture("widget-light", size, "How do I return an item?", corner);
 await picture("widget-dark", { ...size, colorScheme: "dark" }, "How do I return an item?", corner);
 await picture("widget-chinese", { ...size, locale: "zh-CN" }, "怎么退货？", corner);
 await picture("widget-phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, "How do I return an item?");
-await picture("demo", { viewport: { width: 1360, height: 900 } }, "What is your return policy?");
+await picture("demo", { viewport: { width: 1360, height: 900 } }, "How do I return an item?");
 await browser.close();
 await standIn?.close();
