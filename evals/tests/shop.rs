@@ -27,7 +27,7 @@ const THRESHOLDS: [(Check, f64); 8] = [
     (Check::Refuse, 0.50),
 ];
 
-/// Least share of the turns that are answered without a model token, translations among them.
+/// Least share of the turns for which the model neither writes nor translates.
 const WITHOUT_MODEL: f64 = 0.25;
 
 #[tokio::test(flavor = "multi_thread")]

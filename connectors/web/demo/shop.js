@@ -7,7 +7,7 @@ const TEXTS = {
   en: {
     lead: "Browse a little, then ask us anything – about a product, an order, or how returns work. Our assistant answers right away, and a person is never far.",
     tryAsking: "Try asking",
-    questions: ["What is your return policy?", "Where is my order?", "How long does delivery take?", "I’d like to talk to a person"],
+    questions: ["How do I return something?", "Where is my order?", "How long does delivery take?", "I’d like to talk to a person"],
     products: "Our products",
     all: "All",
     categories: "Categories",
