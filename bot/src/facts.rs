@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::protocol::Source;
+use crate::turn::sentences;
 
 /// Where a fact comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +38,26 @@ pub(crate) struct Fact {
     pub internal: bool,
 }
 
+/// A document's title, of a `title` that may go on with the headings of one of its passages.
+pub(crate) fn document_title(title: &str) -> &str {
+    title.split(" > ").next().unwrap_or(title)
+}
+
 impl Fact {
+    /// A passage as the tests of the turn need it.
+    #[cfg(test)]
+    pub(crate) fn passage(title: &str, text: &str) -> Self {
+        Self {
+            kind: FactKind::Knowledge,
+            source: title.to_lowercase(),
+            title: title.into(),
+            url: None,
+            text: text.into(),
+            cosine: Some(0.6),
+            internal: title.starts_with("Internal"),
+        }
+    }
+
     /// A fact of the desk.
     pub(crate) fn of_record(kind: FactKind, source: &str, title: &str, text: String) -> Self {
         Self {
@@ -60,11 +80,7 @@ impl Fact {
     pub(crate) fn prose(&self) -> String {
         let mut prose = String::with_capacity(self.text.len());
         for line in self.text.lines() {
-            if !prose.is_empty() {
-                let ended = prose.ends_with(['.', '!', '?', ':', ';', '。', '！', '？']);
-                prose.push_str(if ended { " " } else { ". " });
-            }
-            prose.push_str(line);
+            sentences::append(&mut prose, line);
         }
         prose
     }

@@ -4,10 +4,10 @@
 
 use std::collections::HashSet;
 
-use super::guard::{Guard, is_boilerplate, values};
+use super::guard::{Guard, is_invitation, values};
 use super::words::{self, Rarity};
 use super::{Draft, TurnError, Turns, sentences};
-use crate::facts::{Fact, FactKind};
+use crate::facts::{Fact, FactKind, document_title};
 use crate::protocol::Source;
 
 /// Longest quotation of one piece, in characters; longer lines are cut into sentences and items.
@@ -124,19 +124,11 @@ impl Basis {
         for piece in self.pieces.iter().take_while(|piece| piece.score >= least) {
             let fits = text.chars().count() + piece.text.chars().count() < EXCERPT_CHARS;
             if text.is_empty() || fits {
-                append(&mut text, &piece.text);
+                sentences::append(&mut text, &piece.text);
             }
         }
         (!text.is_empty()).then(|| (text, best.source.clone()))
     }
-}
-
-fn append(text: &mut String, piece: &str) {
-    if !text.is_empty() {
-        let ended = text.ends_with(['.', '!', '?', ':', ';', '。', '！', '？']);
-        text.push_str(if ended { " " } else { ". " });
-    }
-    text.push_str(piece);
 }
 
 /// The pieces of product descriptions, and of knowledge that customers may see and that is near
@@ -150,12 +142,12 @@ fn pieces(facts: &[Fact], question: &str, floor: f32) -> Vec<Piece> {
     let mut all: Vec<(Piece, HashSet<String>)> = Vec::new();
     for fact in shown {
         let told = fact.text.lines().flat_map(cut);
-        for text in told.filter(|text| !is_boilerplate(text)) {
+        for text in told.filter(|text| !is_invitation(text)) {
             let words = words::content(&format!("{} {text}", fact.title)).collect();
             let piece = Piece {
                 text,
                 source: fact.as_source(),
-                title: heading(&fact.title).to_owned(),
+                title: document_title(&fact.title).to_owned(),
                 score: 0.0,
             };
             all.push((piece, words));
@@ -177,11 +169,6 @@ fn pieces(facts: &[Fact], question: &str, floor: f32) -> Vec<Piece> {
     let mut pieces: Vec<Piece> = all.into_iter().map(score).collect();
     pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
     pieces
-}
-
-/// A document's title without the headings below it.
-fn heading(title: &str) -> &str {
-    title.split(" > ").next().unwrap_or(title)
 }
 
 /// A line, or the sentences and items of a long one.
@@ -210,30 +197,18 @@ mod tests {
 
     const QUESTION: &str = "What does the Blue Account charge at a foreign ATM?";
 
-    fn fact(title: &str, text: &str) -> Fact {
-        Fact {
-            kind: FactKind::Knowledge,
-            source: title.to_lowercase(),
-            title: title.into(),
-            url: None,
-            text: text.into(),
-            cosine: Some(0.6),
-            internal: title.starts_with("Internal"),
-        }
-    }
-
     fn facts() -> Vec<Fact> {
         vec![
-            fact(
+            Fact::passage(
                 "ATMs abroad with the Blue Account > Fees",
                 "Foreign ATM fee: the greater of 3% of the withdrawal, or $5.00\n\
                  If you have any questions about a foreign ATM, call 1-800-555.",
             ),
-            fact(
+            Fact::passage(
                 "Blue Account at a glance",
                 "Daily ATM limit: $500\nCompanies cannot open the account.",
             ),
-            fact(
+            Fact::passage(
                 "Internal: ATM fees",
                 "Foreign ATM fee of the Blue Account: $5.00",
             ),
@@ -307,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn procedures_and_boilerplate_are_not_quoted() {
+    fn procedures_and_invitations_are_not_quoted() {
         let basis = basis(QUESTION);
         let texts = || basis.pieces.iter().map(|piece| piece.text.as_str());
         assert!(texts().all(|text| !text.contains("1-800")));

@@ -72,7 +72,14 @@ impl Turns {
             });
         }
         let question = written.question.as_deref().unwrap_or_default();
-        let basis = self.basis(draft, &written.facts, question).await?;
+        let basis = match self.basis(draft, &written.facts, question).await {
+            Ok(basis) => basis,
+            Err(error) => {
+                // What the model has said stands: the reply is not lost for want of a quotation.
+                tracing::warn!("the facts could not be ranked: {error}");
+                Basis::default()
+            }
+        };
         draft.clock.lap("basis");
         // The model's words in another language cannot be compared with the facts'.
         let comparable = !reply.is_empty() && !draft.understood.translated;

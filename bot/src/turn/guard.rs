@@ -16,7 +16,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use bound::BoundValue;
-pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer, is_boilerplate};
+pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer, is_invitation};
 pub(super) use values::values;
 
 use super::words;
@@ -209,27 +209,14 @@ impl Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::FactKind;
-
-    fn passage(title: &str, text: &str) -> Fact {
-        Fact {
-            kind: FactKind::Knowledge,
-            source: title.to_lowercase(),
-            title: title.into(),
-            url: None,
-            text: text.into(),
-            cosine: Some(0.6),
-            internal: false,
-        }
-    }
 
     fn guard() -> Guard {
         let facts = [
-            passage(
+            Fact::passage(
                 "Gold card",
                 "The Gold card costs $150 a year. Cash advances are not allowed.",
             ),
-            passage(
+            Fact::passage(
                 "Returns",
                 "Returns are possible within 30 days of delivery; write to help@example.com.",
             ),
@@ -249,8 +236,8 @@ mod tests {
     #[test]
     fn a_neighbours_number_is_withheld() {
         let facts = [
-            passage("Blue Account: Fees", "The monthly fee is $20."),
-            passage("True Blue Business Checking", "The monthly fee is $75."),
+            Fact::passage("Blue Account: Fees", "The monthly fee is $20."),
+            Fact::passage("True Blue Business Checking", "The monthly fee is $75."),
         ];
         let guard = Guard::new(&Grounds {
             passages: &facts,

@@ -9,7 +9,7 @@ use super::blocks::{self, Block};
 use super::guard::has_placeholder;
 use super::sentences;
 use super::words::{self, Rarity};
-use crate::facts::{Fact, FactKind};
+use crate::facts::{Fact, FactKind, document_title};
 use crate::library::Hit;
 use crate::protocol::Source;
 
@@ -199,8 +199,7 @@ fn names_a_tool(sentence: &str) -> bool {
 
 /// Share of the title's words, headings aside, that the question has.
 fn title_fit(title: &str, query: &str) -> f32 {
-    let title: HashSet<String> =
-        words::content(title.split(" > ").next().unwrap_or(title)).collect();
+    let title: HashSet<String> = words::content(document_title(title)).collect();
     let query: HashSet<String> = words::content(query).collect();
     let shared = title.intersection(&query).count();
     shared as f32 / title.len().max(1) as f32

@@ -38,6 +38,15 @@ pub(crate) fn split(text: &str) -> Vec<String> {
     all
 }
 
+/// Adds `next` to `text` as a sentence of its own.
+pub(crate) fn append(text: &mut String, next: &str) {
+    if !text.is_empty() {
+        let ended = text.ends_with(['.', '!', '?', ':', ';', '。', '！', '？']);
+        text.push_str(if ended { " " } else { ". " });
+    }
+    text.push_str(next);
+}
+
 /// End of the first sentence, past the white space that follows it: known only once something
 /// comes after it, since `3.` may go on as `3.5`.
 fn first_end(text: &str) -> Option<usize> {
@@ -123,6 +132,15 @@ mod tests {
         assert!(sentences.push("It is $3.").is_empty());
         assert_eq!(sentences.push("50. Th"), ["It is $3.50. "]);
         assert_eq!(sentences.finish().as_deref(), Some("Th"));
+    }
+
+    #[test]
+    fn what_is_appended_stands_apart() {
+        let mut text = String::new();
+        for line in ["Fees", "None.", "Limit: $5"] {
+            append(&mut text, line);
+        }
+        assert_eq!(text, "Fees. None. Limit: $5");
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::Grounds;
 use super::content::Statement;
 use super::values::values;
+use crate::facts::document_title;
 use crate::turn::{sentences, words};
 
 /// How much worse than the best a title may fit the question before what bears it is taken to be a
@@ -30,7 +31,7 @@ pub(super) fn bound_values(grounds: &Grounds<'_>) -> Vec<BoundValue> {
         .iter()
         .map(|fact| {
             // The title of the document, without the headings below it.
-            let title = Statement::new(fact.title.split(" > ").next().unwrap_or_default());
+            let title = Statement::new(document_title(&fact.title));
             let fit = if title.has_content() {
                 title.share_in(&asked)
             } else {

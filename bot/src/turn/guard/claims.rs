@@ -128,10 +128,16 @@ pub(super) fn is_courtesy(sentence: &str) -> bool {
         && !lower.contains(|c: char| c.is_ascii_digit())
 }
 
-/// Whether the text begins as a courtesy: an invitation to call holds a number and tells nothing.
-pub(in crate::turn) fn is_boilerplate(text: &str) -> bool {
+/// Whether the text invites to call or write: it holds a number and tells nothing.
+pub(in crate::turn) fn is_invitation(text: &str) -> bool {
+    const INVITATIONS: &[&str] = &[
+        "if you have any",
+        "please let",
+        "feel free",
+        "do not hesitate",
+    ];
     let lower = normal(text);
-    COURTESIES.iter().any(|start| lower.starts_with(start))
+    INVITATIONS.iter().any(|start| lower.starts_with(start))
 }
 
 /// Whether the sentence says that the bot did or will do something.
@@ -254,6 +260,14 @@ mod tests {
     fn a_yes_alone_is_bare_and_a_yes_with_a_reason_is_not() {
         assert!(is_bare_answer(" Yes. "));
         assert!(!is_bare_answer("Yes, within 30 days."));
+    }
+
+    #[test]
+    fn an_invitation_is_told_from_a_rule_in_friendly_words() {
+        assert!(is_invitation("If you have any questions, call 1-800-555."));
+        assert!(!is_invitation(
+            "Sorry, we cannot send knives outside Europe."
+        ));
     }
 
     #[test]
