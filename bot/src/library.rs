@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use crm::{CrmError, Product, ProductId, Store};
 use retrieval::{
-    EdgeStore, Embedding, Encoder, EncoderError, Filter, IndexError, KnowledgeIndex, RecordIndex,
-    SearchRequest, ServerConfig, ServerStore, StoreError, VectorStore,
+    EdgeStore, Embedding, Encoder, EncoderError, Filter, IndexError, KnowledgeIndex, NearBlock,
+    RecordIndex, SearchRequest, ServerConfig, ServerStore, StoreError, VectorStore,
 };
 
 use crate::config::Config;
@@ -73,6 +73,8 @@ pub(crate) struct Hit {
     pub title: String,
     /// The passage.
     pub text: String,
+    /// Its blocks, in order.
+    pub blocks: Vec<NearBlock>,
     /// Where to link.
     pub url: Option<String>,
     /// Cosine to the question.
@@ -219,6 +221,7 @@ impl Library {
             document: hit.passage.document.clone(),
             title: hit.passage.topic(),
             text: hit.passage.text,
+            blocks: hit.blocks,
             url: hit.passage.url,
             cosine: hit.cosine,
             score: hit.score,

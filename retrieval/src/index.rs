@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::embedding::Embedding;
+use crate::chunk::Block;
+use crate::embedding::{CompactEmbedding, Embedding};
 use crate::encoder::{Encoder, EncoderError};
 use crate::store::{
     CollectionConfig, DensePrefetch, Filter, Point, Query, ScoredPoint, StoreError, TextPrefetch,
@@ -16,6 +18,9 @@ use crate::store::{
 
 /// Points embedded and written at a time.
 const BATCH: usize = 64;
+
+/// The payload field of a point's [`StoredBlock`]s.
+pub(crate) const BLOCKS: &str = "blocks";
 
 /// Name of the one dense vector.
 const MEANING: &str = "meaning";
@@ -74,6 +79,24 @@ pub(crate) struct Draft {
     /// What it is found by, in meaning and in words.
     pub(crate) text: String,
     pub(crate) payload: Map<String, Value>,
+    /// Pieces of it whose meanings are kept with it, in the payload's field [`BLOCKS`].
+    pub(crate) blocks: Vec<DraftBlock>,
+}
+
+/// A block that has no meaning yet.
+#[derive(Clone, Debug)]
+pub(crate) struct DraftBlock {
+    pub(crate) block: Block,
+    /// What it is compared by; of several, the nearest counts.
+    pub(crate) texts: Vec<String>,
+}
+
+/// A block as the payload keeps it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct StoredBlock {
+    #[serde(flatten)]
+    pub(crate) block: Block,
+    pub(crate) meanings: Vec<CompactEmbedding>,
 }
 
 /// A collection and the encoder it was made with.
@@ -155,30 +178,44 @@ impl Index {
     async fn embed(&self, drafts: Vec<Draft>) -> Result<Vec<Point>, IndexError> {
         let encoder = self.encoder.clone();
         tokio::task::spawn_blocking(move || {
-            let texts: Vec<String> = drafts.iter().map(|draft| draft.text.clone()).collect();
-            let embeddings = encoder.embed_batch(&texts)?;
+            let blocks = drafts.iter().flat_map(|draft| &draft.blocks);
+            let texts = drafts.iter().map(|draft| &draft.text);
+            let texts: Vec<String> = texts
+                .chain(blocks.flat_map(|block| &block.texts))
+                .cloned()
+                .collect();
+            let mut embeddings = encoder.embed_batch(&texts)?;
+            let mut of_blocks = embeddings.split_off(drafts.len()).into_iter();
             let points = drafts.into_iter().zip(embeddings);
-            Ok(points
-                .map(|(draft, embedding)| draft.with_meaning(embedding))
-                .collect())
+            points
+                .map(|(draft, embedding)| draft.with_meanings(embedding, &mut of_blocks))
+                .collect()
         })
         .await?
+    }
+
+    /// What the request means; `None` where it says nothing, so that nothing can be found.
+    pub(crate) async fn meaning_of(
+        &self,
+        request: &SearchRequest,
+    ) -> Result<Option<Embedding>, IndexError> {
+        match &request.embedding {
+            Some(embedding) => Ok(Some(embedding.clone())),
+            None if request.text.trim().is_empty() => Ok(None),
+            None => Ok(Some(self.embed_query(request.text.clone()).await?)),
+        }
     }
 
     /// Meaning and words count the same: measured, neither alone finds as much.
     pub(crate) async fn search(
         &self,
         request: &SearchRequest,
+        meaning: &Embedding,
     ) -> Result<Vec<ScoredPoint>, IndexError> {
-        let embedding = match &request.embedding {
-            Some(embedding) => embedding.clone(),
-            None if request.text.trim().is_empty() => return Ok(Vec::new()),
-            None => self.embed_query(request.text.clone()).await?,
-        };
         let query = Query {
             dense: vec![DensePrefetch {
                 vector: MEANING.to_owned(),
-                embedding,
+                embedding: meaning.clone(),
                 weight: 1.0,
             }],
             text: Some(TextPrefetch {
@@ -206,14 +243,30 @@ impl Index {
 }
 
 impl Draft {
-    fn with_meaning(self, embedding: Embedding) -> Point {
-        let dense = BTreeMap::from([(MEANING.to_owned(), embedding)]);
-        Point {
+    /// Takes the meanings of its blocks from `of_blocks`.
+    fn with_meanings(
+        mut self,
+        embedding: Embedding,
+        of_blocks: &mut impl Iterator<Item = Embedding>,
+    ) -> Result<Point, IndexError> {
+        let mut store = |draft: DraftBlock| {
+            let meanings = of_blocks.by_ref().take(draft.texts.len());
+            StoredBlock {
+                block: draft.block,
+                meanings: meanings.map(|own| CompactEmbedding::from(&own)).collect(),
+            }
+        };
+        let blocks: Vec<StoredBlock> = self.blocks.into_iter().map(&mut store).collect();
+        if !blocks.is_empty() {
+            let blocks = serde_json::to_value(blocks)?;
+            self.payload.insert(BLOCKS.to_owned(), blocks);
+        }
+        Ok(Point {
             id: self.id,
-            dense,
+            dense: BTreeMap::from([(MEANING.to_owned(), embedding)]),
             text: self.text,
             payload: self.payload,
-        }
+        })
     }
 }
 

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::chunk::{Document, Passage, chunk};
+use serde::Deserialize;
+
+use crate::chunk::{Block, Document, Passage, blocks, chunk};
+use crate::embedding::{CompactEmbedding, Embedding};
 use crate::encoder::Encoder;
-use crate::index::{Draft, Index, IndexError, OnProgress, SearchRequest, point_id};
-use crate::store::{Filter, Selection, VectorStore};
+use crate::index::{
+    Draft, DraftBlock, Index, IndexError, OnProgress, SearchRequest, StoredBlock, point_id,
+};
+use crate::store::{Filter, ScoredPoint, Selection, VectorStore};
 
 const COLLECTION: &str = "knowledge";
 
@@ -14,10 +19,31 @@ const COLLECTION: &str = "knowledge";
 pub struct Hit {
     /// The passage.
     pub passage: Passage,
+    /// Its blocks, in order.
+    pub blocks: Vec<NearBlock>,
     /// For ordering the hits of one search, and for nothing else.
     pub score: f32,
     /// How near the passage is in meaning, in `[-1, 1]`: comparable between searches.
     pub cosine: f32,
+}
+
+/// A block of a passage that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NearBlock {
+    /// The block.
+    pub block: Block,
+    /// How near it is in meaning, in `[-1, 1]`.
+    pub cosine: f32,
+}
+
+/// What the payload holds.
+#[derive(Deserialize)]
+struct Stored {
+    #[serde(flatten)]
+    passage: Passage,
+    /// None in an index of an older version.
+    #[serde(default)]
+    blocks: Vec<StoredBlock>,
 }
 
 /// The company's documents. Cheap to clone.
@@ -53,20 +79,8 @@ impl KnowledgeIndex {
         documents: &[Document],
         progress: OnProgress<'_>,
     ) -> Result<(), IndexError> {
-        let passages = documents.iter().flat_map(chunk).collect();
-        self.rebuild_passages(passages, progress).await
-    }
-
-    /// [`Self::rebuild`] from passages that were cut another way.
-    ///
-    /// # Errors
-    /// Whatever fails, the old documents stay in use.
-    pub async fn rebuild_passages(
-        &self,
-        passages: Vec<Passage>,
-        progress: OnProgress<'_>,
-    ) -> Result<(), IndexError> {
-        let drafts = passages.into_iter().map(draft).collect::<Result<_, _>>()?;
+        let passages = documents.iter().flat_map(chunk);
+        let drafts = passages.map(draft).collect::<Result<_, _>>()?;
         self.index.rebuild(drafts, progress).await
     }
 
@@ -124,10 +138,19 @@ impl KnowledgeIndex {
     /// # Errors
     /// When encoder or store fail.
     pub async fn search(&self, request: &SearchRequest) -> Result<Vec<Hit>, IndexError> {
-        let points = self.index.search(request).await?;
-        let to_hit = |point: crate::store::ScoredPoint| {
+        let Some(meaning) = self.index.meaning_of(request).await? else {
+            return Ok(Vec::new());
+        };
+        let points = self.index.search(request, &meaning).await?;
+        let to_hit = |point: ScoredPoint| {
+            let stored: Stored = serde_json::from_value(point.payload.into())?;
+            let blocks = stored.blocks.into_iter().map(|stored| NearBlock {
+                block: stored.block,
+                cosine: nearest(&stored.meanings, &meaning),
+            });
             Ok(Hit {
-                passage: serde_json::from_value(point.payload.into())?,
+                passage: stored.passage,
+                blocks: blocks.collect(),
                 score: point.score,
                 cosine: point.dense_score.unwrap_or_default(),
             })
@@ -142,6 +165,11 @@ impl KnowledgeIndex {
     pub async fn optimize(&self) -> Result<(), IndexError> {
         Ok(self.index.store.optimize(COLLECTION).await?)
     }
+}
+
+fn nearest(meanings: &[CompactEmbedding], question: &Embedding) -> f32 {
+    let cosines = meanings.iter().map(|meaning| meaning.cosine(question));
+    cosines.max_by(f32::total_cmp).unwrap_or_default()
 }
 
 fn of(document: &str) -> Filter {
@@ -159,6 +187,23 @@ fn draft(passage: Passage) -> Result<Draft, IndexError> {
         point_id(&passage.document, passage.ordinal),
         passage.in_context(),
     );
-    let payload = serde_json::from_value(serde_json::to_value(passage)?)?;
-    Ok(Draft { id, text, payload })
+    let topic = passage.topic();
+    let blocks = blocks(&passage.text).into_iter();
+    let blocks = blocks.map(|block| {
+        // Of a table, one row will answer.
+        let in_context = |line: &str| match block.heading.as_str() {
+            heading if line.starts_with(heading) => format!("{topic}: {line}"),
+            heading => format!("{topic} > {heading}: {line}"),
+        };
+        DraftBlock {
+            texts: block.text.lines().map(in_context).collect(),
+            block,
+        }
+    });
+    Ok(Draft {
+        id,
+        text,
+        blocks: blocks.collect(),
+        payload: serde_json::from_value(serde_json::to_value(passage)?)?,
+    })
 }

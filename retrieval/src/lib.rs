@@ -4,7 +4,8 @@
 //!   search all use.
 //! - [`VectorStore`] keeps points in Qdrant, in this process ([`EdgeStore`]) or on a server
 //!   ([`ServerStore`]), and searches them by dense vectors and BM25 together.
-//! - [`chunk`] cuts documents into passages.
+//! - [`chunk`] cuts documents into passages, [`blocks`] a passage into the pieces that make sense alone,
+//!   [`sentences`] a text into sentences.
 //! - [`KnowledgeIndex`] and [`RecordIndex`] put these together: documents, and structured entries
 //!   such as products, go in as text and come out as hits.
 //!
@@ -16,13 +17,14 @@ mod encoder;
 mod index;
 mod knowledge;
 mod records;
+pub mod sentences;
 mod store;
 
-pub use chunk::{Document, Passage, PassageLength, chunk, chunk_to};
+pub use chunk::{Block, Document, Passage, PassageLength, blocks, chunk, chunk_to};
 pub use embedding::{Embedding, NoDirection};
 pub use encoder::{Encoder, EncoderError, EncoderFiles, MAX_TOKENS};
 pub use index::{IndexError, OnProgress, Progress, SearchRequest};
-pub use knowledge::{Hit, KnowledgeIndex};
+pub use knowledge::{Hit, KnowledgeIndex, NearBlock};
 pub use records::{Entry, EntryHit, RecordIndex};
 pub use store::{
     CollectionConfig, Condition, DensePrefetch, EdgeStore, FieldValue, Filter, Point, Query,

@@ -118,7 +118,10 @@ impl RecordIndex {
     /// # Errors
     /// When encoder or store fail.
     pub async fn search(&self, request: &SearchRequest) -> Result<Vec<EntryHit>, IndexError> {
-        let points = self.index.search(request).await?;
+        let Some(meaning) = self.index.meaning_of(request).await? else {
+            return Ok(Vec::new());
+        };
+        let points = self.index.search(request, &meaning).await?;
         Ok(points.into_iter().map(hit).collect())
     }
 }
@@ -131,6 +134,7 @@ fn draft(entry: Entry) -> Draft {
         id,
         text: entry.text,
         payload,
+        blocks: Vec::new(),
     }
 }
 

@@ -108,6 +108,46 @@ async fn a_question_finds_its_passage_with_source_and_cosine() {
 }
 
 #[tokio::test]
+async fn a_hit_tells_how_near_each_of_its_blocks_is() {
+    let house = House::new();
+    let index = house.knowledge().await;
+    let rules = "We send parcels on working days.\n\n\
+        | Where to | Price |\n| --- | --- |\n| Ireland | €4.90 |\n| Norway, Iceland | €9.90 |\n\n\
+        The blue doors are older than the shop.";
+    index
+        .index(&[document("post", "Post", rules, "en")], &|_| {})
+        .await
+        .unwrap();
+    let request = question("how much is a parcel to Reykjavik?");
+    let hits = index.search(&request).await.unwrap();
+    let hit = hits.iter().find(|hit| hit.passage.document == "post");
+    let blocks = &hit.unwrap().blocks;
+    let texts: Vec<&str> = blocks.iter().map(|near| near.block.text.as_str()).collect();
+    let table = "Where to Ireland: Price €4.90\nWhere to Norway, Iceland: Price €9.90";
+    assert_eq!(
+        texts,
+        [
+            "We send parcels on working days.",
+            table,
+            "The blue doors are older than the shop."
+        ]
+    );
+    let far = blocks[2].cosine;
+    assert!(
+        blocks[0].cosine > far + 0.1 && blocks[1].cosine > far + 0.1,
+        "{blocks:?}"
+    );
+    // Of a table, the nearest row counts.
+    let row = "Post: Where to Norway, Iceland: Price €9.90".to_owned();
+    let meanings = encoder().embed_batch(&[request.text, row]).unwrap();
+    let of_row = meanings[0].cosine(&meanings[1]);
+    assert!(
+        (blocks[1].cosine - of_row).abs() < 0.02,
+        "{of_row} {blocks:?}"
+    );
+}
+
+#[tokio::test]
 async fn the_embedding_of_the_turn_is_used_in_place_of_a_second_one() {
     let house = House::new();
     let index = house.knowledge().await;

@@ -231,7 +231,7 @@ impl Default for Retrieval {
             qdrant_url: None,
             qdrant_api_key: None,
             passages: 8,
-            fact_chars: 700,
+            fact_chars: 600,
             clear: 0.60,
             floor: 0.32,
         }

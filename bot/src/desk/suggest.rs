@@ -74,7 +74,7 @@ impl Desk<'_> {
 }
 
 fn first_sentence(text: &str) -> Option<String> {
-    crate::turn::sentences::split(text)
+    retrieval::sentences::split(text)
         .first()
         .map(|sentence| sentence.trim().to_owned())
 }

@@ -8,6 +8,8 @@ use super::{Library, LibraryError, entries};
 
 /// Changes taken in at a time.
 const BATCH: u32 = 256;
+/// Raised with every change of what is written into the index: everything is then taken in again.
+const LAYOUT: i64 = 2;
 /// Mark of a rebuild asked for by `frontdesk index` of a running server.
 pub(crate) const REBUILD_REQUESTED: &str = "rebuild_requested";
 /// Mark of the last rebuild that is done.
@@ -160,15 +162,18 @@ impl Library {
 
     async fn mark(&self, collection: &str) -> Result<i64, LibraryError> {
         let mark = self.crm.index_mark(collection).await?;
-        Ok(mark
-            .and_then(|value| value.get("revision")?.as_i64())
-            .unwrap_or(0))
+        let number = |key: &str| mark.as_ref()?.get(key)?.as_i64();
+        let is_ours = number("layout") == Some(LAYOUT);
+        Ok(number("revision").filter(|_| is_ours).unwrap_or(0))
     }
 
     async fn set_mark(&self, collection: &str, revision: i64) -> Result<(), LibraryError> {
         Ok(self
             .crm
-            .set_index_mark(collection, &json!({ "revision": revision }))
+            .set_index_mark(
+                collection,
+                &json!({ "revision": revision, "layout": LAYOUT }),
+            )
             .await?)
     }
 }

@@ -4,9 +4,11 @@
 
 use std::collections::HashSet;
 
+use retrieval::sentences;
+
 use super::guard::{Guard, is_invitation, values};
 use super::words::{self, Rarity};
-use super::{Draft, TurnError, Turns, sentences};
+use super::{Draft, TurnError, Turns};
 use crate::facts::{Fact, FactKind, document_title};
 use crate::protocol::Source;
 

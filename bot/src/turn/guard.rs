@@ -113,7 +113,7 @@ impl Guard {
             told: words::all(grounds.told).collect(),
             told_denies: claims::no_longer_can(grounds.told),
             statements: facts()
-                .flat_map(|fact| super::sentences::split(fact))
+                .flat_map(|fact| retrieval::sentences::split(fact))
                 .map(|sentence| content::Statement::new(&sentence))
                 .collect(),
         }

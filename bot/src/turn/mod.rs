@@ -8,10 +8,8 @@
 
 pub(crate) mod decide;
 pub(crate) mod guard;
-pub(crate) mod sentences;
 
 mod basis;
-mod blocks;
 mod close;
 mod compose;
 mod notices;

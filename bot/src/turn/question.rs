@@ -1,6 +1,6 @@
 //! What a long message comes down to.
 
-use super::sentences;
+use retrieval::sentences;
 
 /// Words up to which a message is taken as it is.
 const SHORT: usize = 25;

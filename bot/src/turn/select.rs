@@ -3,11 +3,10 @@
 
 use std::collections::HashSet;
 
+use retrieval::{NearBlock, sentences};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::blocks::{self, Block};
 use super::guard::has_placeholder;
-use super::sentences;
 use super::words::{self, Rarity};
 use crate::facts::{Fact, FactKind, document_title};
 use crate::library::Hit;
@@ -18,6 +17,8 @@ const MOST_SOURCES: usize = 3;
 /// Longest excerpt shown at once, in characters.
 const EXCERPT_CHARS: usize = 320;
 
+/// How much meaning counts beside all that words tell.
+const COSINE_WEIGHT: f32 = 6.0;
 /// How much a title that the question names counts: "Blue Account" is not about "True Blue Account".
 const TITLE_WEIGHT: f32 = 1.2;
 /// Length of a usual block, in characters.
@@ -41,6 +42,7 @@ struct Candidate {
     position: usize,
     text: String,
     words: HashSet<String>,
+    cosine: f32,
     score: f32,
 }
 
@@ -65,11 +67,10 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
         let score = rarity.share(&query, &context)
             + rarity.share(&latest, &candidate.words)
             + 0.9 / (1.0 + candidate.hit as f32)
-            + hit.cosine
             + TITLE_WEIGHT * title_fit(&hit.title, selection.query)
             + if asks_amount && has_amount { 0.25 } else { 0.0 };
         // A long block shares words with any question, and costs what two short ones do.
-        candidate.score = score / (1.0 + length).sqrt();
+        candidate.score = score / (1.0 + length).sqrt() + COSINE_WEIGHT * candidate.cosine;
     }
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut chosen: Vec<Candidate> = Vec::new();
@@ -121,15 +122,19 @@ pub(super) fn sources(facts: &[Fact]) -> Vec<Source> {
 fn candidates(hits: &[Hit]) -> Vec<Candidate> {
     let mut all = Vec::new();
     for (hit, found) in hits.iter().enumerate() {
-        let sayable = sayable(&found.text);
-        for (position, Block { text, heading }) in blocks::split(&sayable).into_iter().enumerate() {
+        for (position, NearBlock { block, cosine }) in found.blocks.iter().enumerate() {
+            let text = sayable(&block.text);
+            if text.is_empty() {
+                continue;
+            }
             let mut words = words(&text);
-            words.extend(self::words(&heading));
+            words.extend(self::words(&block.heading));
             all.push(Candidate {
                 hit,
                 position,
                 text,
                 words,
+                cosine: *cosine,
                 score: 0.0,
             });
         }
@@ -167,8 +172,8 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
     facts.into_iter().map(|(_, fact)| fact).collect()
 }
 
-/// A passage without the sentences that are nothing for a customer, or have a hole in them.
-fn sayable(passage: &str) -> String {
+/// A block without the sentences that are nothing for a customer, or have a hole in them.
+fn sayable(block: &str) -> String {
     let is_sayable = |sentence: &String| !names_a_tool(sentence) && !has_placeholder(sentence);
     let keep = |line: &str| -> String {
         if is_sayable(&line.to_owned()) {
@@ -179,7 +184,8 @@ fn sayable(passage: &str) -> String {
             .filter(is_sayable)
             .collect()
     };
-    passage.lines().map(keep).collect::<Vec<_>>().join("\n")
+    let lines = block.lines().map(keep).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Internal procedures name tools and codes (`open_account_4821`): nothing for a customer.
@@ -259,6 +265,10 @@ mod tests {
             document: document.into(),
             title: title.into(),
             text: text.into(),
+            blocks: retrieval::blocks(text)
+                .into_iter()
+                .map(|block| NearBlock { block, cosine: 0.6 })
+                .collect(),
             url: None,
             cosine: 0.6,
             score: 1.0,
@@ -286,6 +296,25 @@ mod tests {
         );
         assert_eq!(facts.len(), 1);
         assert_eq!(facts[0].text, "The monthly fee of the account is $20.");
+    }
+
+    #[test]
+    fn what_is_near_in_meaning_is_chosen_before_what_shares_a_word() {
+        let text = "The reply card is blue, and the card is printed on paper.\n\n\
+            We take Visa and Mastercard, credit or debit.";
+        let mut hits = [hit("p", "Paying", text)];
+        hits[0].blocks[0].cosine = 0.1;
+        let query = "which card can I pay with?";
+        let selection = Selection {
+            query,
+            latest: query,
+            budget: 60,
+        };
+        let facts = facts(&hits, &selection);
+        assert_eq!(
+            facts[0].text,
+            "We take Visa and Mastercard, credit or debit."
+        );
     }
 
     #[test]

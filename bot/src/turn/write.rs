@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::close::{Ending, Said};
 use super::compose::{Assignment, Plan};
 use super::guard::{self, Withheld};
-use super::sentences::Sentences;
 use super::wording;
 use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written};
 use crate::facts::Fact;
 use crate::protocol::{ErrorCode, ServerFrame};
+use retrieval::sentences::Sentences;
 
 /// What the model writes when the facts do not answer.
 const NO_ANSWER: &str = "NO ANSWER";

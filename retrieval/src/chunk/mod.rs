@@ -5,10 +5,12 @@
 //! is lost, invented or reordered: a passage's text is a slice of the document, except that a
 //! table's header is repeated where the table goes on. Lengths are in characters.
 
+mod blocks;
 mod outline;
 
 use serde::{Deserialize, Serialize};
 
+pub use blocks::{Block, blocks};
 use outline::{Outline, Piece, characters, slice};
 
 /// Something to be known: an article, a policy, a page.

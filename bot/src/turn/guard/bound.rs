@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
+use retrieval::sentences;
+
 use super::Grounds;
 use super::content::Statement;
 use super::values::values;
 use crate::facts::document_title;
-use crate::turn::{sentences, words};
+use crate::turn::words;
 
 /// How much worse than the best a title may fit the question before what bears it is taken to be a
 /// neighbour.

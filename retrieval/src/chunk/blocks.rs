@@ -1,7 +1,9 @@
 //! Cuts a passage of Markdown into the pieces that make sense alone: a table's row needs its header,
 //! a list's item its lead, and "Nothing." its heading.
 
-use super::sentences;
+use serde::{Deserialize, Serialize};
+
+use crate::sentences;
 
 /// Longest paragraph, list and table that stay whole, in characters.
 const PARAGRAPH: usize = 240;
@@ -11,16 +13,17 @@ const TABLE: usize = 500;
 const LEAD: usize = 120;
 
 /// A piece of a passage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
     /// Its words, without Markdown's signs; a table's rows are lines.
-    pub(super) text: String,
+    pub text: String,
     /// The heading that it stands under within the passage; empty when there is none.
-    pub(super) heading: String,
+    pub heading: String,
 }
 
 /// The blocks of `markdown`, in order.
-pub(super) fn split(markdown: &str) -> Vec<Block> {
+#[must_use]
+pub fn blocks(markdown: &str) -> Vec<Block> {
     let mut cutter = Cutter::default();
     for line in markdown.lines() {
         cutter.line(line);
@@ -226,7 +229,7 @@ mod tests {
     use super::*;
 
     fn texts(markdown: &str) -> Vec<String> {
-        split(markdown)
+        blocks(markdown)
             .into_iter()
             .map(|block| block.text)
             .collect()
@@ -270,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_word_under_a_heading_is_told_with_it() {
-        let blocks = split("## What it costs\n\nNothing.\n\nReally.");
+        let blocks = blocks("## What it costs\n\nNothing.\n\nReally.");
         assert_eq!(blocks[0].text, "What it costs: Nothing.");
         assert_eq!(blocks[1].text, "Really.");
         assert_eq!(blocks[1].heading, "What it costs");

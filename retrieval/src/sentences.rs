@@ -1,8 +1,8 @@
-//! Cuts a stream of text into sentences as they are completed.
+//! Cuts text into sentences, also while it is still arriving.
 
 /// Sentences out of text that arrives in pieces.
 #[derive(Debug, Default)]
-pub(crate) struct Sentences {
+pub struct Sentences {
     pending: String,
 }
 
@@ -14,7 +14,7 @@ const ABBREVIATIONS: &[&str] = &[
 
 impl Sentences {
     /// Takes in `text`; gives the sentences that are complete now, each with its trailing space.
-    pub(crate) fn push(&mut self, text: &str) -> Vec<String> {
+    pub fn push(&mut self, text: &str) -> Vec<String> {
         self.pending.push_str(text);
         let mut complete = Vec::new();
         while let Some(end) = first_end(&self.pending) {
@@ -25,13 +25,15 @@ impl Sentences {
     }
 
     /// What is left at the end of the stream.
-    pub(crate) fn finish(self) -> Option<String> {
+    #[must_use]
+    pub fn finish(self) -> Option<String> {
         (!self.pending.trim().is_empty()).then_some(self.pending)
     }
 }
 
 /// All sentences of a finished text.
-pub(crate) fn split(text: &str) -> Vec<String> {
+#[must_use]
+pub fn split(text: &str) -> Vec<String> {
     let mut sentences = Sentences::default();
     let mut all = sentences.push(text);
     all.extend(sentences.finish());
@@ -39,7 +41,7 @@ pub(crate) fn split(text: &str) -> Vec<String> {
 }
 
 /// Adds `next` to `text` as a sentence of its own.
-pub(crate) fn append(text: &mut String, next: &str) {
+pub fn append(text: &mut String, next: &str) {
     if !text.is_empty() {
         let ended = text.ends_with(['.', '!', '?', ':', ';', '。', '！', '？']);
         text.push_str(if ended { " " } else { ". " });
