@@ -11,10 +11,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crm::{CrmError, Product, ProductId, Store};
+use parking_lot::RwLock;
 use retrieval::{
     EdgeStore, Embedding, Encoder, EncoderError, Filter, IndexError, KnowledgeIndex, NearBlock,
     RecordIndex, SearchRequest, ServerConfig, ServerStore, StoreError, VectorStore,
 };
+use understand::Spelling;
 
 use crate::config::Config;
 
@@ -98,6 +100,7 @@ pub(crate) struct Library {
     knowledge: KnowledgeIndex,
     products: RecordIndex,
     customers: RecordIndex,
+    spelling: RwLock<Spelling>,
 }
 
 impl Library {
@@ -141,9 +144,11 @@ impl Library {
                 &["category"],
             ),
             customers: RecordIndex::new(encoder.clone(), vectors, "customers", &["language"]),
+            spelling: RwLock::new(Spelling::new(encoder.vocabulary())),
             encoder,
         };
         library.open_collections().await?;
+        library.learn_all_words().await?;
         Ok(library)
     }
 
@@ -233,6 +238,11 @@ impl Library {
         let encoder = self.encoder.clone();
         let embedded = tokio::task::spawn_blocking(move || encoder.embed(&text)).await;
         Ok(embedded.map_err(|_| LibraryError::ShuttingDown)??)
+    }
+
+    /// An English message with its misspelt words put right, by the company's own.
+    pub(crate) fn spelled(&self, message: &str) -> String {
+        self.spelling.read().correct(message).into_owned()
     }
 
     /// All products of the store, for the catalogue.

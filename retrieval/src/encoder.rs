@@ -4,6 +4,7 @@
 //! call blocks for milliseconds: from async code, call it on a blocking thread. One session serves
 //! all clones and calls take turns, because a session already uses all the threads it is given.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,6 +135,14 @@ impl Encoder {
     #[must_use]
     pub fn dimension(&self) -> usize {
         self.dimension
+    }
+
+    /// The words that the model knows as a whole, in small letters.
+    #[must_use]
+    pub fn vocabulary(&self) -> HashSet<String> {
+        let vocabulary = self.session.lock().tokenizer.get_vocab(false);
+        let is_word = |token: &String| token.chars().all(char::is_alphabetic);
+        vocabulary.into_keys().filter(is_word).collect()
     }
 
     /// The embedding of one text; the empty text has one, too.

@@ -85,6 +85,27 @@ impl Library {
         self.set_mark("customers", mark).await
     }
 
+    /// Learns the words of all that is in the store.
+    pub(super) async fn learn_all_words(&self) -> Result<(), LibraryError> {
+        self.learn_words(&self.all_products().await?, product_words);
+        let mut mark = 0;
+        loop {
+            let changes = self.crm.changed_documents(mark, BATCH).await?;
+            let Some(last) = changes.last() else {
+                return Ok(());
+            };
+            mark = last.revision();
+            self.learn_words(&split(changes).0, document_words);
+        }
+    }
+
+    /// Words of what is removed stay known: they are words all the same.
+    fn learn_words<T>(&self, records: &[T], words: fn(&T) -> Vec<&str>) {
+        let mut spelling = self.spelling.write();
+        let texts = records.iter().flat_map(words);
+        texts.for_each(|text| spelling.learn(text));
+    }
+
     async fn rebuild_knowledge(
         &self,
         progress: &(dyn Fn(Progress) + Send + Sync),
@@ -118,6 +139,7 @@ impl Library {
             for id in removed {
                 self.knowledge.remove_document(&id).await?;
             }
+            self.learn_words(&records, document_words);
             let documents: Vec<_> = records.into_iter().map(entries::document).collect();
             self.knowledge.index(&documents, progress).await?;
             self.set_mark("knowledge", last).await?;
@@ -134,6 +156,7 @@ impl Library {
             };
             taken += changes.len();
             let (records, removed) = split(changes);
+            self.learn_words(&records, product_words);
             let ids: Vec<&str> = removed.iter().map(String::as_str).collect();
             self.products.remove(&ids).await?;
             self.products
@@ -190,6 +213,19 @@ fn is_foreign(opened: Result<(), IndexError>) -> Result<bool, LibraryError> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn document_words(document: &Document) -> Vec<&str> {
+    vec![&document.title, &document.content]
+}
+
+fn product_words(product: &Product) -> Vec<&str> {
+    let parts = [
+        Some(&product.name),
+        product.category.as_ref(),
+        product.description.as_ref(),
+    ];
+    parts.into_iter().flatten().map(String::as_str).collect()
 }
 
 /// The records to take in, and the ids to forget.

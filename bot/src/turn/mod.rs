@@ -105,7 +105,7 @@ pub(crate) struct Turns {
 #[derive(Clone, Debug)]
 struct Understood {
     understanding: Understanding,
-    /// The message in English: itself, or its translation.
+    /// The message in English: itself, well spelt, or its translation.
     english: String,
     /// Whether `english` is a translation.
     translated: bool,
@@ -158,7 +158,7 @@ impl Turns {
         self.deliver(finished, turn).await.map(Some)
     }
 
-    /// Language, translation where the encoder does not read it, and the classifier.
+    /// Language, spelling or translation for the encoder's sake, and the classifier.
     async fn understand(&self, open: &OpenTurn) -> Result<Understood, TurnError> {
         let usual = open.usual_language();
         let understander = Arc::clone(&self.understander);
@@ -175,7 +175,7 @@ impl Turns {
             self.translate(open).await
         };
         let translated = translation.is_some();
-        let english = translation.unwrap_or_else(|| text.clone());
+        let english = translation.unwrap_or_else(|| self.library.spelled(&text));
         let read = english.clone();
         let understanding = blocking(move || understander.understand(&read, language)).await??;
         Ok(Understood {

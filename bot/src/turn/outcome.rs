@@ -61,6 +61,8 @@ pub(super) struct OutcomeRecord<'a> {
     action: Action,
     language: &'a str,
     translation: Option<&'a str>,
+    /// The message with its misspelt words put right.
+    corrected: Option<&'a str>,
     understanding: &'a Understanding,
     facts: &'a [Fact],
     documents: &'a [String],
@@ -107,6 +109,8 @@ pub(super) fn outcome(draft: &Draft<'_>, written: &Written, turns: &Turns) -> Ou
             .understood
             .translated
             .then_some(draft.understood.english.as_str()),
+        corrected: Some(draft.understood.english.as_str())
+            .filter(|english| !draft.understood.translated && *english != draft.open.text),
         understanding,
         facts: &written.facts,
         documents: &written.documents,

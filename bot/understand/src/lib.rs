@@ -7,6 +7,7 @@ mod heads;
 mod language;
 mod metrics;
 mod solver;
+mod spelling;
 mod train;
 
 use retrieval::{Embedding, Encoder, EncoderError};
@@ -17,6 +18,7 @@ pub use head::{Ranking, Scored};
 pub use heads::{CONCERN, Heads, HeadsError, INTENT, SENTIMENT};
 pub use language::{Language, Languages};
 pub use metrics::HeldOut;
+pub use spelling::Spelling;
 pub use train::{Example, NO_CONCERN, TrainError, TrainOptions, Trained, read_examples, train};
 
 /// Label of a message that fits no intent.
