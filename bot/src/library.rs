@@ -234,7 +234,9 @@ impl Library {
         Ok(found.into_iter().map(hit).collect())
     }
 
-    async fn embed(&self, text: String) -> Result<Embedding, LibraryError> {
+    /// # Errors
+    /// [`LibraryError::Encoder`].
+    pub(crate) async fn embed(&self, text: String) -> Result<Embedding, LibraryError> {
         let encoder = self.encoder.clone();
         let embedded = tokio::task::spawn_blocking(move || encoder.embed(&text)).await;
         Ok(embedded.map_err(|_| LibraryError::ShuttingDown)??)

@@ -31,7 +31,7 @@ const CERTAIN: f32 = 2.3;
 /// The same where the model's words hold a value, which may be all that was asked.
 const CERTAIN_BESIDE_A_VALUE: f32 = 2.55;
 /// From this score on a piece is worth showing where there is no answer, if it comes near the best.
-const WORTH_SHOWING: f32 = 1.5;
+const WORTH_SHOWING: f32 = 1.2;
 /// Share of the best piece's score that the others in an excerpt need.
 const NEAR_THE_BEST: f32 = 0.75;
 /// Share of a piece's words from which a verdict has told it.
@@ -80,7 +80,12 @@ impl Turns {
         let told = pieces
             .iter()
             .map(|piece| format!("{}: {}", piece.title, piece.text));
-        let embedding = draft.understood.understanding.embedding.clone();
+        // A message that goes on from another means something together with it.
+        let embedding = if question == draft.understood.english {
+            draft.understood.understanding.embedding.clone()
+        } else {
+            self.library.embed(question.to_owned()).await?
+        };
         let cosines = self.library.nearness(embedding, told.collect()).await?;
         for (piece, cosine) in pieces.iter_mut().zip(cosines) {
             piece.score += COSINE_WEIGHT * cosine;

@@ -193,6 +193,12 @@ impl Guard {
         if said.contradicts(statement, share) {
             return Err(Withheld::Polarity);
         }
+        // "If you pay by cheque, it costs $5" ties a true value to a case that nobody spoke of.
+        let condition = claims::condition(sentence).map(content::Statement::new);
+        if condition.is_some_and(|case| case.share_in(&self.words) < content::LEAST_OF_A_CONDITION)
+        {
+            return Err(Withheld::Unsupported);
+        }
         let in_all = said.share_in(&self.fact_words);
         if self.is_verdict(sentence)
             && said.without(&self.company).share_in(&self.fact_words) < content::LEAST_OF_A_VERDICT
@@ -264,6 +270,7 @@ mod tests {
             "The Gold card costs $150 a year.",
             "You can return your order #A20417 within 30 days of delivery.",
             "Cash advances are not allowed.",
+            "If you return your order, it is possible within 30 days of delivery.",
             "I'm sorry about the trouble.",
             "Tern & Teasel charges 150 dollars a year for the Gold card.",
         ] {
@@ -304,6 +311,10 @@ mod tests {
             ("You can still cancel the order.", Withheld::Polarity),
             (
                 "Yes, cash advances come with bicycles.",
+                Withheld::Unsupported,
+            ),
+            (
+                "If you pay by postal cheque, the Gold card costs $150 a year.",
                 Withheld::Unsupported,
             ),
             (

@@ -7,7 +7,7 @@ use crm::{
 use serde::{Deserialize, Serialize};
 use understand::{Language, Understanding};
 
-use super::{Action, Draft, RefusalReason, TurnError, Written};
+use super::{Action, Draft, RefusalReason, TurnError, Written, words};
 use crate::desk::Focus;
 
 /// Messages of the conversation that a turn looks back on.
@@ -167,7 +167,7 @@ impl OpenTurn {
 pub(crate) enum Reference {
     /// It stands by itself.
     None,
-    /// It is so short that it may.
+    /// It is short and names next to nothing: "how long?".
     Perhaps,
     /// It points back, or begins in the middle.
     Certain,
@@ -211,7 +211,7 @@ impl Reference {
         let opens = OPENERS.iter().any(|opener| lower.starts_with(opener));
         if words.len() <= Self::POINTING && (points || opens) {
             Self::Certain
-        } else if words.len() <= Self::SHORT {
+        } else if words.len() <= Self::SHORT && words::content(english).count() < 2 {
             Self::Perhaps
         } else {
             Self::None
@@ -240,8 +240,8 @@ mod tests {
         for (message, reference) in [
             ("and abroad?", Reference::Certain),
             ("how much is it", Reference::Certain),
-            ("Do you ship to Australia?", Reference::Perhaps),
-            ("Is there a monthly fee?", Reference::Perhaps),
+            ("Do you ship to Australia?", Reference::None),
+            ("Is there a monthly fee?", Reference::None),
             ("How long?", Reference::Perhaps),
             (
                 "What discount do members get on safe deposit boxes of the bank?",

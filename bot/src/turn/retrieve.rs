@@ -4,13 +4,13 @@ use retrieval::Embedding;
 
 use super::open::Reference;
 use super::select::{self, Selection};
-use super::{Draft, TurnError, Turns, words};
+use super::{Draft, TurnError, Turns};
 use crate::config::Retrieval;
 use crate::facts::Fact;
 use crate::library::{Hit, Question};
 use crate::protocol::Source;
 
-/// Cosine of the nearest passage from which a message that names hardly anything needs nothing that
+/// Cosine of the nearest passage or block from which a message that names hardly anything needs nothing that
 /// was said before.
 const STANDS_ALONE: f32 = 0.42;
 
@@ -42,14 +42,7 @@ impl Turns {
             let embedding = draft.understood.understanding.embedding.clone();
             let hits = self.search(draft, english, Some(embedding)).await?;
             let found = self.found(hits, english.clone(), english);
-            // "How long?" names nothing; "do you ship to Australia?" does.
-            let names_little = words::content(english).count() < 2;
-            let least = if names_little {
-                STANDS_ALONE
-            } else {
-                self.config.retrieval.floor
-            };
-            if reference == Reference::None || found.best_cosine() >= least {
+            if reference == Reference::None || found.best_cosine() >= STANDS_ALONE {
                 return Ok(found);
             }
         }
@@ -100,9 +93,12 @@ impl Turns {
 }
 
 impl Found {
-    /// Cosine of the passage nearest in meaning; 0 when nothing was found.
+    /// Cosine of the passage or block nearest in meaning; 0 when nothing was found.
     pub(super) fn best_cosine(&self) -> f32 {
-        self.hits.iter().map(|hit| hit.cosine).fold(0.0, f32::max)
+        let blocks = self.hits.iter().flat_map(|hit| &hit.blocks);
+        let passages = self.hits.iter().map(|hit| hit.cosine);
+        let cosines = passages.chain(blocks.map(|block| block.cosine));
+        cosines.fold(0.0, f32::max)
     }
 
     /// Leaves out the facts whose passage is farther from the question than `cosine`.

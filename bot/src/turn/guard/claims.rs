@@ -119,6 +119,19 @@ const INSTRUCTIONS: &[&str] = &[
     "<|im_end|>",
 ];
 
+/// The words of a sentence's condition: between "if" and the comma after it.
+pub(super) fn condition(sentence: &str) -> Option<&str> {
+    const OPENERS: &[&str] = &["if ", "unless ", "in case "];
+    let lower = sentence.to_ascii_lowercase();
+    let starts = OPENERS.iter().filter_map(|opener| {
+        let at = lower.find(opener)?;
+        let begins_word = !lower[..at].ends_with(|c: char| c.is_alphanumeric());
+        begins_word.then_some(at + opener.len())
+    });
+    let rest = sentence.get(starts.min()?..)?;
+    Some(rest.split(',').next().unwrap_or(rest))
+}
+
 /// Whether the sentence is politeness and nothing else.
 pub(super) fn is_courtesy(sentence: &str) -> bool {
     let lower = normal(sentence);

@@ -11,6 +11,8 @@ pub(super) const LEAST_IN_ALL: f32 = 0.75;
 /// Share of a verdict's content words that the facts must hold: "yes, we sell bicycles" takes its
 /// words from the question.
 pub(super) const LEAST_OF_A_VERDICT: f32 = 0.6;
+/// Share of a condition's content words that the facts and the conversation must hold.
+pub(super) const LEAST_OF_A_CONDITION: f32 = 0.6;
 /// From this share on a sentence says what has been said.
 pub(super) const REPEATS: f32 = 0.85;
 /// From this share on two sentences speak of the same thing, so that their polarity must agree.
