@@ -123,6 +123,12 @@ impl Understander {
     /// Raises the concern, and the wish for a person, to the strongest of any one sentence.
     fn look_closer(&self, text: &str, whole: &mut Understanding) -> Result<(), EncoderError> {
         const MOST_SENTENCES: usize = 6;
+        // In a short message nothing drowns, and a long sentence is most of the message.
+        const SHORT_MESSAGE: usize = 15;
+        const MOST_WORDS: usize = 20;
+        if text.unicode_words().count() <= SHORT_MESSAGE {
+            return Ok(());
+        }
         let mut sentences: Vec<String> = text
             .unicode_sentences()
             .map(|sentence| sentence.trim().to_owned())
@@ -131,6 +137,7 @@ impl Understander {
         if sentences.len() < 2 {
             return Ok(());
         }
+        sentences.retain(|sentence| sentence.unicode_words().count() <= MOST_WORDS);
         sentences.reverse();
         sentences.truncate(MOST_SENTENCES);
         let embeddings = self.encoder.embed_batch(&sentences)?;
