@@ -32,7 +32,7 @@ pub(crate) struct Fact {
     pub url: Option<String>,
     /// What it states: one line for each paragraph, list or row of a table.
     pub text: String,
-    /// Cosine to the message, of a passage.
+    /// Cosine to the question, of a passage or the nearest of its blocks.
     pub cosine: Option<f32>,
     /// From a document that customers are not shown.
     pub internal: bool,

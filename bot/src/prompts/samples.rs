@@ -28,10 +28,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
                 context! { facts => Vec::<String>::new(), told => (), message => "Why?", asked => (), language => "English" },
             ],
         ),
-        (
-            "translate",
-            vec![context! { message => "Hola", context => "" }],
-        ),
+        ("translate", vec![context! { message => "Hola" }]),
         ("hello", visitor()),
         ("greeting", visitor()),
         ("thanks", visitor()),

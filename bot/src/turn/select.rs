@@ -147,6 +147,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
     for candidate in chosen {
         match facts.last_mut() {
             Some((hit, fact)) if *hit == candidate.hit => {
+                fact.cosine = fact.cosine.map(|known| known.max(candidate.cosine));
                 fact.text.push('\n');
                 fact.text.push_str(&candidate.text);
             }
@@ -162,7 +163,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
                         title: hit.title.clone(),
                         url: hit.url.clone(),
                         text: candidate.text.clone(),
-                        cosine: Some(hit.cosine),
+                        cosine: Some(hit.cosine.max(candidate.cosine)),
                         internal: hit.is_internal(),
                     },
                 ));

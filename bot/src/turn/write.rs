@@ -133,11 +133,10 @@ impl Turns {
         #[derive(Serialize)]
         struct TranslateContext<'a> {
             message: &'a str,
-            context: &'a str,
         }
+        // Alone: beside what was said before, a small model translates that.
         let context = TranslateContext {
             message: &open.text,
-            context: &open.memory.topic,
         };
         let content = self.prompts.render("en", "translate", &context).ok()?;
         let max_tokens = (open.text.chars().count() * 2).clamp(32, 256);
