@@ -8,7 +8,7 @@ use std::path::Path;
 
 use frontdesk::Server;
 use serde_json::json;
-use support::{config, start, start_with};
+use support::{TestServer, config, start, start_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -54,6 +54,8 @@ async fn health_metrics_widget_and_demo_page_are_served() {
         "frontdesk_turns_total",
         "frontdesk_stage_seconds",
         "frontdesk_connections 1",
+        "frontdesk_generation_queue 0",
+        "frontdesk_withheld_sentences_total",
     ] {
         assert!(metrics.contains(figure), "{figure} is missing in {metrics}");
     }
@@ -149,6 +151,38 @@ async fn a_turn_that_keeps_failing_is_owned_up_to() {
     assert_eq!(frames.last().unwrap()["code"], "unavailable");
     let answer = client.ask("how long is the warranty?").await;
     assert!(answer["text"].as_str().is_some_and(|text| !text.is_empty()));
+}
+
+#[tokio::test]
+async fn a_lost_index_is_filled_again_from_the_store() {
+    const QUESTIONS: [&str; 2] = [
+        "Do you sell anything made of brass?",
+        "how long is the warranty?",
+    ];
+    async fn answers(server: &Server) -> Vec<serde_json::Value> {
+        let url = format!("ws://{}/v1/chat", server.address());
+        let mut client = support::Client::connect(&url).await;
+        client.hello().await;
+        let mut answers = Vec::new();
+        for question in QUESTIONS {
+            answers.push(client.ask(question).await);
+        }
+        answers
+    }
+    let TestServer { server, folder } = start().await;
+    let before = answers(&server).await;
+    assert!(
+        before[0]["text"].as_str().unwrap().contains("Ship Lamp"),
+        "{before:?}"
+    );
+    assert_eq!(before[1]["sources"][0]["title"], "Warranty", "{before:?}");
+    server.stop().await;
+    std::fs::remove_dir_all(folder.path().join("data/index")).unwrap();
+    let server = Server::start(config(folder.path())).await.unwrap();
+    let after = answers(&server).await;
+    assert_eq!(after[0]["text"], before[0]["text"]);
+    assert_eq!(after[1]["sources"], before[1]["sources"]);
+    server.stop().await;
 }
 
 #[tokio::test]

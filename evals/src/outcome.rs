@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Stages of a turn in the order they happen; others are listed after them. `preview`,
 /// `first_token` and `total` are counted from the turn's beginning, the rest from the stage before.
-pub const STAGES: [&str; 13] = [
+pub const STAGES: [&str; 11] = [
     "open",
     "understand",
     "decide",
@@ -20,8 +20,6 @@ pub const STAGES: [&str; 13] = [
     "first_token",
     "generate",
     "basis",
-    "guard",
-    "deliver",
     "total",
 ];
 

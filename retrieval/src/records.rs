@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::encoder::Encoder;
 use crate::index::{Draft, Index, IndexError, OnProgress, SearchRequest, point_id};
-use crate::store::{ScoredPoint, Selection, VectorStore};
+use crate::store::{Filter, ScoredPoint, Selection, VectorStore};
 
 const ID: &str = "id";
 
@@ -85,6 +85,17 @@ impl RecordIndex {
         self.index
             .upsert(entries.into_iter().map(draft).collect(), &|_| {})
             .await
+    }
+
+    /// How many entries there are.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn count(&self) -> Result<usize, IndexError> {
+        let store = &self.index.store;
+        Ok(store
+            .count(&self.index.collection, Filter::default())
+            .await?)
     }
 
     /// The payload of one entry, by its id.

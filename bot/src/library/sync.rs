@@ -1,7 +1,7 @@
 //! Taking the store's changes into the index, and building it anew.
 
 use crm::{Change, Customer, Document, Product, Store};
-use retrieval::{Entry, Filter, IndexError, Progress, StoreError};
+use retrieval::{Entry, Filter, IndexError, Progress, RecordIndex, StoreError};
 use serde_json::json;
 
 use super::{Library, LibraryError, entries};
@@ -42,13 +42,16 @@ impl Library {
             // A new or lost index: take everything in again.
             self.set_mark("knowledge", 0).await?;
         }
-        if is_foreign(self.products.open().await)? {
-            self.products.rebuild(Vec::new(), &|_| {}).await?;
-            self.set_mark("products", 0).await?;
+        self.open_records("products", &self.products).await?;
+        self.open_records("customers", &self.customers).await
+    }
+
+    async fn open_records(&self, name: &str, records: &RecordIndex) -> Result<(), LibraryError> {
+        if is_foreign(records.open().await)? {
+            records.rebuild(Vec::new(), &|_| {}).await?;
         }
-        if is_foreign(self.customers.open().await)? {
-            self.customers.rebuild(Vec::new(), &|_| {}).await?;
-            self.set_mark("customers", 0).await?;
+        if records.count().await? == 0 {
+            self.set_mark(name, 0).await?;
         }
         Ok(())
     }
