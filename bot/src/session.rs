@@ -167,23 +167,20 @@ impl Session {
         };
         let id = ConversationId(Uuid::now_v7());
         let customer = known.as_ref().map(|customer| customer.id.clone());
+        let theirs = || known.as_ref()?.language.as_deref();
+        let language = language.or_else(theirs).unwrap_or("en");
+        let language = self.app.turns.language_for(language);
         store
             .open_conversation(NewConversation {
                 id,
                 channel: CHANNEL.into(),
                 customer,
+                language: Some(language.clone()),
                 at: now(),
             })
             .await?;
         let name = known.as_ref().and_then(|customer| customer.name.as_deref());
-        let language = language
-            .or_else(|| {
-                known
-                    .as_ref()
-                    .and_then(|customer| customer.language.as_deref())
-            })
-            .unwrap_or("en");
-        let text = self.app.turns.welcome(language, name)?;
+        let text = self.app.turns.welcome(&language, name)?;
         let greeting = store
             .append_message(id, NewMessage::text(crm::Author::Bot, text), now())
             .await?;
@@ -243,6 +240,7 @@ impl Session {
     }
 
     fn listen(&mut self, id: ConversationId) {
+        tracing::Span::current().record("conversation", tracing::field::display(id));
         self.news = Some(self.app.turns.hub.listen(id));
         self.conversation = Some(id);
     }

@@ -192,6 +192,18 @@ async fn a_person_takes_over_and_the_bot_is_silent() {
 }
 
 #[tokio::test]
+async fn a_notice_before_the_first_message_is_in_the_language_of_the_page() {
+    let server = start().await;
+    let mut client = server.connect().await;
+    client.hello_with(json!({ "language": "zh-CN" })).await;
+    client.send(json!({ "type": "human" })).await;
+    let frames = client.until(|frame| frame["type"] == "status").await;
+    let notice = frames.iter().find(|frame| frame["author"] == "system");
+    let text = notice.unwrap()["text"].as_str().unwrap();
+    assert!(text.contains('您') || text.contains('我'), "{text}");
+}
+
+#[tokio::test]
 async fn asking_for_a_person_in_words_hands_over() {
     let server = start().await;
     let mut client = server.connect().await;

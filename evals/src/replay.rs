@@ -246,6 +246,7 @@ mod tests {
             id,
             channel: "web".into(),
             customer: None,
+            language: None,
             at,
         };
         store.open_conversation(new).await.unwrap();

@@ -19,7 +19,7 @@ impl Store {
             channel: new.channel,
             customer: new.customer,
             state: ConversationState::Bot,
-            language: None,
+            language: new.language,
             memory: serde_json::Value::Null,
             last_seq: 0,
             answered_seq: 0,
@@ -27,9 +27,9 @@ impl Store {
         };
         let mut tx = self.write().await?;
         let inserted = sqlx::query(
-            "INSERT INTO conversations (id, channel, customer, state, state_since, memory,
+            "INSERT INTO conversations (id, channel, customer, state, state_since, language, memory,
                                         last_seq, answered_seq, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, 0, 0, ?)
+             VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
              ON CONFLICT (id) DO NOTHING",
         )
         .bind(Text(conversation.id))
@@ -37,6 +37,7 @@ impl Store {
         .bind(conversation.customer.as_ref().map(CustomerId::as_str))
         .bind(Text(conversation.state))
         .bind(conversation.created_at.0)
+        .bind(&conversation.language)
         .bind(Json(&conversation.memory))
         .bind(conversation.created_at.0)
         .execute(&mut *tx)
@@ -198,6 +199,7 @@ mod tests {
             id: conversation_id(1),
             channel: "web".into(),
             customer: Some("c1".into()),
+            language: Some("zh".into()),
             at: Millis(1_700_000_000_000),
         };
         let opened = scratch.store.open_conversation(new.clone()).await.unwrap();
@@ -295,6 +297,7 @@ mod tests {
                 id: conversation_id(number),
                 channel: "web".into(),
                 customer: Some(customer.into()),
+                language: None,
                 at: Millis(number as i64),
             };
             scratch.store.open_conversation(new).await.unwrap();

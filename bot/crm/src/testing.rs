@@ -36,6 +36,7 @@ impl Scratch {
             id,
             channel: "web".into(),
             customer: None,
+            language: None,
             at: Millis(1),
         };
         self.store.open_conversation(new).await.unwrap();

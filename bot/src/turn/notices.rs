@@ -6,12 +6,18 @@ use super::decide::HandOverReason;
 use super::{TurnError, Turns};
 
 impl Turns {
+    /// The language of a conversation with somebody whose language has this BCP 47 tag: theirs where
+    /// there are templates in it, else English.
+    pub(crate) fn language_for(&self, tag: &str) -> String {
+        let language = understand::Language::from_tag(tag);
+        self.prompts.supported(language.as_str()).to_owned()
+    }
+
     /// First contact: says that this is an AI and how to reach a person (EU AI Act, article 50).
     pub(crate) fn welcome(&self, language: &str, name: Option<&str>) -> Result<String, TurnError> {
-        let language = understand::Language::from_tag(language);
         Ok(self
             .prompts
-            .render(language.as_str(), "hello", &self.visitor(name))?)
+            .render(language, "hello", &self.visitor(name))?)
     }
 
     /// What a customer is told who asked for a person by the button.

@@ -63,6 +63,8 @@ pub struct NewConversation {
     pub channel: String,
     /// Who writes; `None` for an anonymous visitor.
     pub customer: Option<CustomerId>,
+    /// BCP 47 tag of the language that it is expected in, where that is known.
+    pub language: Option<String>,
     /// Start.
     pub at: Millis,
 }
