@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::turn::{Delivered, TurnError, Turns};
@@ -108,7 +109,9 @@ impl Dispatcher {
         let mut turn = TurnId(Uuid::now_v7());
         loop {
             let delivered = Delivered::default();
-            let attempt = self.turns.answer(conversation, turn, &delivered);
+            let span = tracing::info_span!("turn", %conversation, %turn);
+            let answer = self.turns.answer(conversation, turn, &delivered);
+            let attempt = answer.instrument(span);
             let result = tokio::select! {
                 result = attempt => Some(result),
                 () = interrupted(&task, &delivered) => None,
@@ -134,6 +137,10 @@ impl Dispatcher {
                 Some(Err(error)) => {
                     tracing::error!(%conversation, "a turn failed: {error}");
                     metrics::counter!("frontdesk_turn_failures_total").increment(1);
+                    if delivered.is_set() {
+                        // Clients keep what has left by its turn; said again, it would stand twice.
+                        turn = TurnId(Uuid::now_v7());
+                    }
                     if let Some(wait) = failures.next() {
                         tokio::time::sleep(*wait).await;
                         continue;

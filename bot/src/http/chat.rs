@@ -7,6 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::Instrument;
 
 use super::error::ApiError;
 use crate::app::{App, ConnectionGuard};
@@ -39,13 +40,17 @@ pub(super) async fn chat(
         .enter(app.config.server.max_connections)
         .ok_or(ApiError::TooManyConnections)?;
     let tracker = app.tracker.clone();
+    // Within the request's own span, whose id its lines keep.
+    let span = tracing::info_span!("chat", conversation = tracing::field::Empty);
     Ok(upgrade
         .read_buffer_size(BUFFER)
         .write_buffer_size(0)
         .max_write_buffer_size(MOST_UNREAD)
         .max_message_size(MOST_READ)
         .max_frame_size(MOST_READ)
-        .on_upgrade(move |socket| tracker.track_future(converse(socket, app, place))))
+        .on_upgrade(move |socket| {
+            tracker.track_future(converse(socket, app, place).instrument(span))
+        }))
 }
 
 fn check_origin(app: &App, headers: &HeaderMap) -> Result<(), ApiError> {

@@ -46,6 +46,8 @@ export class Drafts {
 
   #update(turn: string, change: (draft: Draft) => Draft): void {
     if (this.#finished.has(turn)) return;
+    // One turn is written at a time: what another one left unfinished has been given up.
+    if (!this.#drafts.has(turn)) this.#drafts.clear();
     this.#drafts.set(turn, change(this.#drafts.get(turn) ?? { turn, text: "", preview: null }));
   }
 }

@@ -93,6 +93,13 @@ describe("messages received", () => {
 });
 
 describe("replies being written", () => {
+  test("a turn that is begun anew takes the place of what it had said", () => {
+    const bench = new Bench().online();
+    bench.socket.say({ type: "delta", turn: "t1", text: "Your order" });
+    bench.socket.say({ type: "delta", turn: "t2", text: "Your" });
+    assert.deepEqual(bench.view.drafts.map((draft) => draft.text), ["Your"]);
+  });
+
   test("deltas add up, and the message of their turn replaces them", () => {
     const bench = new Bench().online();
     bench.socket.say({ type: "typing", on: true });
