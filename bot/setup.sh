@@ -39,10 +39,6 @@ has_libclang() {
 
 has_pip() { has pip3 || has pip || python3 -m pip --version >/dev/null 2>&1; }
 
-has_chromium() { has chromium || has chromium-browser || has google-chrome; }
-
-has_postgres() { has postgres || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
-
 look_for_packages() {
     need git has git
     need cmake has cmake
@@ -54,8 +50,7 @@ look_for_packages() {
     need nodejs has node
     need npm has npm
     if [ "${1:-}" = --tests ]; then
-        need chromium has_chromium
-        need postgresql has_postgres
+        need chromium has chromium
     fi
 }
 

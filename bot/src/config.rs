@@ -1,7 +1,7 @@
 //! The configuration: defaults, then a TOML file, then `FRONTDESK__SECTION__KEY` in the
 //! environment, then flags. Unknown keys are errors; every problem is named with its key.
 //!
-//! Only this module reads the environment.
+//! The settings of the server are read from the environment here and nowhere else.
 
 mod sections;
 

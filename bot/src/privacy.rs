@@ -4,8 +4,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-/// What is masked: e-mail addresses, links with their queries, card and account numbers, telephone
-/// numbers. Names and street addresses cannot be told by a pattern; messages are therefore logged
+/// What is masked: e-mail addresses, card and account numbers, telephone numbers. Names and street addresses cannot be told by a pattern; messages are therefore logged
 /// only at debug level, masked and cut.
 static PERSONAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(

@@ -35,6 +35,9 @@ pub enum PromptError {
         #[source]
         source: std::io::Error,
     },
+    /// The folder is one language's, or none at all.
+    #[error("{0} holds no folder of a language, such as `en`; correct `prompts.dir`")]
+    NoLanguage(PathBuf),
     /// A template is not well-formed, or does not fit its context.
     #[error("template {template}, line {line}: {reason}")]
     Invalid {
@@ -75,10 +78,14 @@ impl Prompts {
     /// [`PromptError`] names template and line.
     pub(crate) fn load(folder: &Path) -> Result<Self, PromptError> {
         let mut sources = builtin_sources();
-        for language in entries(folder)? {
-            if !language.is_dir() {
-                continue;
-            }
+        let languages: Vec<PathBuf> = entries(folder)?
+            .into_iter()
+            .filter(|path| path.is_dir())
+            .collect();
+        if languages.is_empty() {
+            return Err(PromptError::NoLanguage(folder.to_owned()));
+        }
+        for language in languages {
             for file in entries(&language)? {
                 if file.extension().is_none_or(|extension| extension != "j2") {
                     continue;
@@ -306,6 +313,14 @@ mod tests {
             matches!(error, PromptError::Invalid { line: 2, .. }),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_folder_of_one_language_is_no_folder_of_languages() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("thanks.j2"), "Thanks!").unwrap();
+        let error = Prompts::load(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("prompts.dir"), "{error}");
     }
 
     #[test]

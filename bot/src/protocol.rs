@@ -58,7 +58,7 @@ pub enum ServerFrame {
     Welcome {
         /// Conversation id with its secret: keep it to resume.
         conversation: String,
-        /// Highest `seq` so far; 0 in a new conversation.
+        /// Highest `seq` so far; in a new conversation the greeting's, 1.
         seq: i64,
     },
     /// The message is stored.

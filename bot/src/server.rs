@@ -188,7 +188,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
         .map_err(|source| StartError::Listen { address, source })
 }
 
-/// Makes the data folder and tries to write to it, before anything that takes long.
+/// Makes the data folder with its key, before anything that takes long.
 fn open_data(config: &Config) -> Result<ConversationKeys, StartError> {
     let path = &config.data.dir;
     let failed = |source| StartError::Data {

@@ -9,9 +9,6 @@ use crm::import::{self, Kind, Mapping};
 
 use crate::config::Config;
 
-/// Rejected rows shown in full.
-const MOST_SHOWN: usize = 50;
-
 /// What the file holds.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum What {
@@ -54,11 +51,8 @@ pub(crate) async fn run(config: &Config, args: &ImportArgs) -> anyhow::Result<()
         report.accepted,
         report.rejected.len()
     );
-    for rejection in report.rejected.iter().take(MOST_SHOWN) {
+    for rejection in &report.rejected {
         eprintln!("  {rejection}");
-    }
-    if report.rejected.len() > MOST_SHOWN {
-        eprintln!("  and {} more", report.rejected.len() - MOST_SHOWN);
     }
     if report.accepted == 0 && !report.rejected.is_empty() {
         bail!("nothing could be imported from {}", args.path.display());

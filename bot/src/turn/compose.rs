@@ -439,6 +439,12 @@ pub(super) fn language_name(code: &str) -> &'static str {
         "nl" => "Dutch",
         "ja" => "Japanese",
         "ko" => "Korean",
+        "ru" => "Russian",
+        "ar" => "Arabic",
+        "he" => "Hebrew",
+        "el" => "Greek",
+        "hi" => "Hindi",
+        "th" => "Thai",
         _ => "English",
     }
 }

@@ -1,6 +1,7 @@
 //! Which language a message is written in.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use lingua::{IsoCode639_1, LanguageDetector, LanguageDetectorBuilder};
 
@@ -32,14 +33,6 @@ impl Language {
     /// The tag.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Whether messages in it are written in Latin letters, which the default encoder reads.
-    pub fn is_latin(&self) -> bool {
-        !matches!(
-            self.as_str(),
-            "zh" | "ja" | "ko" | "ru" | "ar" | "he" | "el" | "th" | "hi"
-        )
     }
 }
 
@@ -127,7 +120,21 @@ fn script(text: &str) -> Option<Language> {
     } else if han > 0 && han >= latin_words {
         Some(Language("zh".into()))
     } else {
-        None
+        // Of each of these scripts, the language most written in it.
+        const OTHERS: &[(&str, RangeInclusive<char>)] = &[
+            ("ru", '\u{400}'..='\u{4ff}'),
+            ("ar", '\u{600}'..='\u{6ff}'),
+            ("he", '\u{590}'..='\u{5ff}'),
+            ("el", '\u{370}'..='\u{3ff}'),
+            ("hi", '\u{900}'..='\u{97f}'),
+            ("th", '\u{e00}'..='\u{e7f}'),
+        ];
+        let letters =
+            |range: &RangeInclusive<char>| text.chars().filter(|c| range.contains(c)).count();
+        let found = OTHERS
+            .iter()
+            .find(|(_, range)| letters(range) > latin_words);
+        found.map(|(tag, _)| Language((*tag).into()))
     }
 }
 
@@ -152,6 +159,12 @@ mod tests {
             ("Wo bleibt mein Paket? Ich warte seit einer Woche.", "de"),
             ("急死我了，everyone pay转错钱了！！多久之内可以取消？", "zh"),
             ("注文した商品はいつ届きますか", "ja"),
+            ("Где мой заказ?", "ru"),
+            ("أين طلبي؟", "ar"),
+            ("איפה ההזמנה שלי?", "he"),
+            ("Πού είναι η παραγγελία μου;", "el"),
+            ("मेरा ऑर्डर कहाँ है?", "hi"),
+            ("Is the Δ-9 lamp in stock?", "en"),
         ] {
             assert_eq!(languages.detect(text, &en).as_str(), expected, "{text}");
         }
