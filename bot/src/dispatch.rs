@@ -145,7 +145,7 @@ impl Dispatcher {
                         tokio::time::sleep(*wait).await;
                         continue;
                     }
-                    self.turns.apologise(conversation);
+                    self.turns.apologise(conversation).await;
                     if self.retire(conversation, &task) {
                         return;
                     }

@@ -76,7 +76,7 @@ pub enum StartError {
     #[error(transparent)]
     Library(#[from] LibraryError),
     /// The language model.
-    #[error(transparent)]
+    #[error("{0}; check the file with `frontdesk models`, or name another in `models.reply`")]
     Generate(#[from] GenerateError),
     /// The first prompt.
     #[error(transparent)]

@@ -363,6 +363,7 @@ async fn emoji_and_unknown_languages_are_answered_politely() {
     for text in [
         "👍👍👍",
         "Mikä on palautusoikeus?",
+        "Где мой заказ?",
         "\u{202e}\u{0000}?!",
         "....",
     ] {

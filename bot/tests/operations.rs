@@ -49,12 +49,14 @@ async fn health_metrics_widget_and_demo_page_are_served() {
     let mut client = server.connect().await;
     client.hello().await;
     client.ask("hello").await;
+    client.ask("how long is the warranty?").await;
     let metrics = get(address, "/metrics").await;
     for figure in [
         "frontdesk_turns_total",
         "frontdesk_stage_seconds",
         "frontdesk_connections 1",
         "frontdesk_generation_queue 0",
+        "frontdesk_tokens_total",
         "frontdesk_withheld_sentences_total",
     ] {
         assert!(metrics.contains(figure), "{figure} is missing in {metrics}");
@@ -112,7 +114,10 @@ async fn a_model_that_is_no_gguf_is_named() {
     std::fs::write(&model, "this is not a model").unwrap();
     let path = model.to_string_lossy().into_owned();
     let error = start_error(|config| config.models.reply = path.clone()).await;
-    assert!(error.contains("fake.gguf"), "{error}");
+    assert!(
+        error.contains("fake.gguf") && error.contains("models.reply"),
+        "{error}"
+    );
     let error = start_error(|config| config.models.reply = "no-such-model".into()).await;
     assert!(error.contains("no-such-model"), "{error}");
 }

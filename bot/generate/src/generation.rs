@@ -1,7 +1,9 @@
 //! What a model answers: a stream of [`Chunk`]s.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::GenerateError;
@@ -47,16 +49,38 @@ pub enum Chunk {
     },
 }
 
+/// What a reply has cost so far: kept by who writes it, read by who may have enough before its end.
+#[derive(Clone, Debug, Default)]
+pub struct Meter(Arc<Mutex<Usage>>);
+
+impl Meter {
+    /// Notes what it has cost.
+    pub fn set(&self, usage: Usage) {
+        *self.0.lock() = usage;
+    }
+
+    /// What it has cost.
+    pub fn read(&self) -> Usage {
+        *self.0.lock()
+    }
+}
+
 /// A reply being written. Dropping it cancels the rest.
 #[derive(Debug)]
 pub struct Generation {
     chunks: mpsc::Receiver<Result<Chunk, GenerateError>>,
+    meter: Meter,
 }
 
 impl Generation {
-    /// A generation fed through `chunks`.
-    pub fn new(chunks: mpsc::Receiver<Result<Chunk, GenerateError>>) -> Self {
-        Self { chunks }
+    /// A generation fed through `chunks`, whose cost `meter` tells.
+    pub fn new(chunks: mpsc::Receiver<Result<Chunk, GenerateError>>, meter: Meter) -> Self {
+        Self { chunks, meter }
+    }
+
+    /// What it has cost so far, for readers who leave before [`Chunk::Done`].
+    pub fn usage(&self) -> Usage {
+        self.meter.read()
     }
 
     /// The next chunk; `None` after [`Chunk::Done`] or an error.

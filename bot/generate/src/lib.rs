@@ -14,7 +14,7 @@ mod text;
 use async_trait::async_trait;
 
 pub use engine::{Engine, EngineConfig};
-pub use generation::{Chunk, Finish, Generation, Usage};
+pub use generation::{Chunk, Finish, Generation, Meter, Usage};
 pub use remote::{ApiKey, Remote, RemoteConfig};
 pub use request::{PromptMessage, Request, Role};
 pub use scripted::{Script, Scripted};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::{Chunk, Finish, GenerateError, Generation, Generator, Request, Usage};
+use crate::{Chunk, Finish, GenerateError, Generation, Generator, Meter, Request, Usage};
 
 /// What one request gets.
 #[derive(Debug)]
@@ -102,8 +102,14 @@ impl Generator for Scripted {
         let words = |text: &str| text.split_whitespace().count();
         let prompt_tokens = prompt.iter().map(|message| words(&message.content)).sum();
         let (chunks, reader) = mpsc::channel(1);
-        tokio::spawn(play(script, prompt_tokens, max_tokens, chunks));
-        Ok(Generation::new(reader))
+        let usage = Usage {
+            prompt_tokens,
+            ..Usage::default()
+        };
+        let meter = Meter::default();
+        meter.set(usage);
+        tokio::spawn(play(script, meter.clone(), max_tokens, chunks));
+        Ok(Generation::new(reader, meter))
     }
 
     fn model(&self) -> &str {
@@ -122,14 +128,11 @@ impl Generator for Scripted {
 /// Sends `script`; ends early when nobody reads it.
 async fn play(
     script: Script,
-    prompt_tokens: usize,
+    meter: Meter,
     max_tokens: usize,
     chunks: mpsc::Sender<Result<Chunk, GenerateError>>,
 ) {
-    let mut usage = Usage {
-        prompt_tokens,
-        ..Usage::default()
-    };
+    let mut usage = meter.read();
     let mut finish = Finish::Stop;
     for word in script.text.split_inclusive(' ') {
         if usage.output_tokens == max_tokens {
@@ -143,10 +146,11 @@ async fn play(
             script.then_every
         })
         .await;
+        usage.output_tokens += 1;
+        meter.set(usage);
         if chunks.send(Ok(Chunk::Text(word.to_owned()))).await.is_err() {
             return;
         }
-        usage.output_tokens += 1;
     }
     let end = script
         .failure

@@ -118,6 +118,22 @@ async fn replies_are_written_beside_each_other_as_if_alone() {
 }
 
 #[tokio::test]
+async fn who_leaves_early_knows_what_it_cost() {
+    let engine = engine(1, 0);
+    let mut generation = engine
+        .generate(ask("Count to a hundred.", 64))
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        assert!(matches!(generation.next().await, Some(Ok(Chunk::Text(_)))));
+    }
+    let usage = generation.usage();
+    assert!(usage.prompt_tokens > 40, "{usage:?}");
+    assert!((3..64).contains(&usage.output_tokens), "{usage:?}");
+    assert!(!usage.prefill.is_zero(), "{usage:?}");
+}
+
+#[tokio::test]
 async fn the_rules_are_computed_once() {
     let engine = engine(2, 2);
     let warmed = engine.warm(&[message(Role::System, RULES)]).await.unwrap();

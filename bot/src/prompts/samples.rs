@@ -37,6 +37,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
         ("off_topic", visitor()),
         ("no_answer", visitor()),
         ("busy", visitor()),
+        ("failed", visitor()),
         ("sorry", visitor()),
         ("perhaps", vec![context! { excerpt => "Returns are free." }]),
         ("quote", vec![context! { excerpt => "Returns are free." }]),

@@ -1,9 +1,10 @@
-//! Words that are said outside of a turn: the welcome, a hand-over by button, the end.
+//! Words that are said outside of a turn: the welcome, a hand-over by button, the end, a failure.
 
 use crm::ConversationId;
 
 use super::decide::HandOverReason;
 use super::{TurnError, Turns};
+use crate::protocol::{ErrorCode, ServerFrame};
 
 impl Turns {
     /// The language of a conversation with somebody whose language has this BCP 47 tag: theirs where
@@ -31,6 +32,29 @@ impl Turns {
         Ok(self
             .prompts
             .render(&self.language_of(id).await?, "ended", &self.visitor(None))?)
+    }
+
+    /// Tells the clients of `id` that its turn has failed for now. The message stays stored and is
+    /// answered with the next one, or after the next start.
+    pub(crate) async fn apologise(&self, id: ConversationId) {
+        let message = self.failed_notice(id).await.unwrap_or_else(|error| {
+            tracing::error!("the apology could not be written: {error}");
+            "Something went wrong on our side.".to_owned()
+        });
+        let frame = ServerFrame::Error {
+            code: ErrorCode::Unavailable,
+            message,
+            retry_after: Some(60.0),
+        };
+        self.hub.send(id, &ServerFrame::Typing { on: false });
+        self.hub.send(id, &frame);
+    }
+
+    async fn failed_notice(&self, id: ConversationId) -> Result<String, TurnError> {
+        let language = self.language_of(id).await?;
+        Ok(self
+            .prompts
+            .render(&language, "failed", &self.visitor(None))?)
     }
 
     async fn language_of(&self, id: ConversationId) -> Result<String, TurnError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crm::{Millis, Outcome};
+use generate::Usage;
 use serde::Serialize;
 use understand::Understanding;
 
@@ -98,6 +99,17 @@ struct UsageRecord {
     decode_ms: f64,
 }
 
+/// Counts the tokens of a reply or translation.
+pub(super) fn count_tokens(usage: &Usage) {
+    for (kind, tokens) in [
+        ("prompt", usage.prompt_tokens),
+        ("reused", usage.reused_tokens),
+        ("output", usage.output_tokens),
+    ] {
+        metrics::counter!("frontdesk_tokens_total", "kind" => kind).increment(tokens as u64);
+    }
+}
+
 /// The outcome of a finished turn.
 pub(super) fn outcome(draft: &Draft<'_>, written: &Written, turns: &Turns) -> Outcome {
     let understanding = &draft.understood.understanding;
@@ -139,13 +151,8 @@ pub(super) fn outcome(draft: &Draft<'_>, written: &Written, turns: &Turns) -> Ou
     metrics::counter!("frontdesk_turns_total", "action" => written.action.as_str()).increment(1);
     metrics::counter!("frontdesk_withheld_sentences_total")
         .increment(written.withheld.len() as u64);
-    if let Some(usage) = written.usage {
-        metrics::counter!("frontdesk_tokens_total", "kind" => "prompt")
-            .increment(usage.prompt_tokens as u64);
-        metrics::counter!("frontdesk_tokens_total", "kind" => "reused")
-            .increment(usage.reused_tokens as u64);
-        metrics::counter!("frontdesk_tokens_total", "kind" => "output")
-            .increment(usage.output_tokens as u64);
+    if let Some(usage) = &written.usage {
+        count_tokens(usage);
     }
     Outcome {
         turn: draft.open.turn,

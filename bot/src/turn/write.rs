@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crm::ConversationId;
 use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role};
 use serde::Serialize;
 
@@ -10,9 +9,9 @@ use super::close::{Ending, Said};
 use super::compose::{Assignment, Plan};
 use super::guard::{self, Withheld};
 use super::wording;
-use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written};
+use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written, outcome};
 use crate::facts::Fact;
-use crate::protocol::{ErrorCode, ServerFrame};
+use crate::protocol::ServerFrame;
 use retrieval::sentences::Sentences;
 
 /// What the model writes when the facts do not answer.
@@ -111,23 +110,6 @@ impl Turns {
         }
     }
 
-    /// Tells the clients of `conversation` that its turn has failed for now. The message stays stored
-    /// and is answered with the next one, or after the next start.
-    pub(crate) fn apologise(&self, conversation: ConversationId) {
-        let message =
-            "Something went wrong on our side. Your message is kept; please write again in \
-                       a minute, or ask for a person."
-                .to_owned();
-        self.hub
-            .send(conversation, &ServerFrame::Typing { on: false });
-        let frame = ServerFrame::Error {
-            code: ErrorCode::Unavailable,
-            message,
-            retry_after: Some(60.0),
-        };
-        self.hub.send(conversation, &frame);
-    }
-
     /// The messages to answer in English; `None` when the model cannot translate now.
     pub(super) async fn translate(&self, open: &OpenTurn) -> Option<String> {
         #[derive(Serialize)]
@@ -157,6 +139,7 @@ impl Turns {
                 Chunk::Done { .. } => break,
             }
         }
+        outcome::count_tokens(&generation.usage());
         let text = text
             .trim()
             .trim_start_matches("Translation:")
@@ -198,6 +181,13 @@ impl Speech<'_> {
     }
 
     async fn listen(&mut self, mut generation: Generation) -> Ending {
+        let ending = self.read(&mut generation).await;
+        // Also of a reply that was not read to its end.
+        self.usage = Some(generation.usage());
+        ending
+    }
+
+    async fn read(&mut self, generation: &mut Generation) -> Ending {
         let mut sentences = Sentences::default();
         while let Some(chunk) = generation.next().await {
             match chunk {
@@ -212,7 +202,7 @@ impl Speech<'_> {
                         }
                     }
                 }
-                Ok(Chunk::Done { usage, .. }) => self.usage = Some(usage),
+                Ok(Chunk::Done { .. }) => break,
                 Err(error) => return self.failed(&error),
             }
         }

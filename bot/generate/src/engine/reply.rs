@@ -2,13 +2,14 @@
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::{Chunk, Finish, GenerateError, Generation, Usage};
+use crate::{Chunk, Finish, GenerateError, Generation, Meter, Usage};
 
 /// A reply that somebody may be waiting for. Whatever becomes of the thread, its reader is told:
 /// dropped before its end, it sends [`GenerateError::Stopped`].
 #[derive(Debug)]
 pub(super) struct Reply {
     chunks: mpsc::Sender<Result<Chunk, GenerateError>>,
+    meter: Meter,
     /// The request's place in the engine, given back before the reader learns of the end, so that
     /// one who asks again at once is not told that the queue is full.
     place: Option<OwnedSemaphorePermit>,
@@ -20,18 +21,27 @@ impl Reply {
     /// thread never waits for a slow reader, and what a reader can leave lying is bounded.
     pub(super) fn open(max_tokens: usize, place: OwnedSemaphorePermit) -> (Self, Generation) {
         let (chunks, reader) = mpsc::channel(max_tokens + 2);
+        let meter = Meter::default();
+        let generation = Generation::new(reader, meter.clone());
+        let place = Some(place);
         (
             Self {
                 chunks,
-                place: Some(place),
+                meter,
+                place,
             },
-            Generation::new(reader),
+            generation,
         )
     }
 
     /// Nobody reads it any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.chunks.is_closed()
+    }
+
+    /// Tells what it has cost so far.
+    pub(super) fn cost(&self, usage: Usage) {
+        self.meter.set(usage);
     }
 
     /// Sends `text`, unless it is empty.

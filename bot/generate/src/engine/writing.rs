@@ -119,6 +119,7 @@ impl<S> Writing<S> {
         };
         self.tokens.push(token);
         self.usage.output_tokens += 1;
+        self.reply.cost(self.usage);
         let released = self.stops.push(&self.characters.push(bytes));
         self.reply.text(released.text);
         if released.stopped {

@@ -20,7 +20,7 @@ use url::Url;
 
 use self::relay::{Relay, read_body};
 use self::wire::{Body, Refusal};
-use crate::{GenerateError, Generation, Generator, Request};
+use crate::{GenerateError, Generation, Generator, Meter, Request};
 
 /// Chunks that may lie unread before the server is no longer read from.
 const UNREAD_CHUNKS: usize = 64;
@@ -175,7 +175,9 @@ impl Generator for Remote {
                     waiting: self.max_in_flight,
                 })?;
         let (chunks, reader) = mpsc::channel(UNREAD_CHUNKS);
-        let relay = Relay::new(chunks, request.stop.clone(), request.max_tokens);
+        let meter = Meter::default();
+        let stops = request.stop.clone();
+        let relay = Relay::new(chunks, meter.clone(), stops, request.max_tokens);
         let response = self.ask(&Body::new(&self.model, &request)).await;
         self.well.store(response.is_ok(), Ordering::Relaxed);
         let (response, well) = (response?, Arc::clone(&self.well));
@@ -183,7 +185,7 @@ impl Generator for Remote {
             well.store(it_went_well, Ordering::Relaxed);
             drop(place);
         }));
-        Ok(Generation::new(reader))
+        Ok(Generation::new(reader, meter))
     }
 
     fn model(&self) -> &str {

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::wire::{self, Cost, Part};
 use crate::text::StopStrings;
-use crate::{Chunk, Finish, GenerateError, Usage};
+use crate::{Chunk, Finish, GenerateError, Meter, Usage};
 
 /// Most bytes read of an answer that is not streamed.
 pub(super) const WHOLE_ANSWER: usize = 4 << 20;
@@ -18,6 +18,7 @@ pub(super) const WHOLE_ANSWER: usize = 4 << 20;
 /// A reply while it comes in.
 pub(super) struct Relay {
     chunks: mpsc::Sender<Result<Chunk, GenerateError>>,
+    meter: Meter,
     stops: StopStrings,
     max_tokens: usize,
     finish: Option<Finish>,
@@ -33,12 +34,14 @@ impl Relay {
     /// Ends at `stops` and after `max_tokens`, also when the server does not.
     pub(super) fn new(
         chunks: mpsc::Sender<Result<Chunk, GenerateError>>,
+        meter: Meter,
         stops: Vec<String>,
         max_tokens: usize,
     ) -> Self {
         let asked_at = Instant::now();
         Self {
             chunks,
+            meter,
             stops: StopStrings::new(stops),
             max_tokens,
             finish: None,
@@ -123,6 +126,7 @@ impl Relay {
         self.texts += 1;
         self.last_at = Instant::now();
         self.first_at.get_or_insert(self.last_at);
+        self.meter.set(self.usage());
         let released = self.stops.push(&part.text);
         self.send(released.text).await;
         if released.stopped {
@@ -139,22 +143,26 @@ impl Relay {
         }
     }
 
-    async fn end(mut self) -> Chunk {
-        let withheld = self.stops.finish();
-        self.send(withheld).await;
+    /// The server tells most of it at the end; until then a text counts as a token.
+    fn usage(&self) -> Usage {
         let first_at = self.first_at.unwrap_or(self.last_at);
         let cost = self.cost.unwrap_or_default();
-        let usage = Usage {
+        Usage {
             prompt_tokens: cost.prompt_tokens,
             reused_tokens: cost.prompt_tokens_details.unwrap_or_default().cached_tokens,
             output_tokens: self.cost.map_or(self.texts, |cost| cost.completion_tokens),
             prefill: first_at - self.asked_at,
             decode: self.last_at - first_at,
             ..Usage::default()
-        };
+        }
+    }
+
+    async fn end(mut self) -> Chunk {
+        let withheld = self.stops.finish();
+        self.send(withheld).await;
         Chunk::Done {
             finish: self.finish.unwrap_or(Finish::Stop),
-            usage,
+            usage: self.usage(),
         }
     }
 }
