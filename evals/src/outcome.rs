@@ -24,7 +24,7 @@ pub const STAGES: [&str; 11] = [
 ];
 
 /// Tokens that a turn has cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usage {
     /// Tokens of the prompt, reused ones included.
@@ -33,6 +33,31 @@ pub struct Usage {
     pub reused_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
+    /// Time to compute what was not in the cache, in milliseconds.
+    pub prefill_ms: f64,
+    /// Time from the first token written to the last, in milliseconds.
+    pub decode_ms: f64,
+}
+
+impl Usage {
+    /// Tokens of the prompt computed in a second; `None` where too few were for a rate.
+    pub fn prefill_rate(&self) -> Option<f64> {
+        rate(
+            self.prompt_tokens.saturating_sub(self.reused_tokens),
+            self.prefill_ms,
+        )
+    }
+
+    /// Tokens written in a second; `None` where too few were for a rate.
+    pub fn decode_rate(&self) -> Option<f64> {
+        // The first one comes at the end of the prefill.
+        rate(self.output_tokens.saturating_sub(1), self.decode_ms)
+    }
+}
+
+fn rate(tokens: u64, ms: f64) -> Option<f64> {
+    const LEAST: u64 = 4;
+    (tokens >= LEAST && ms > 0.0).then(|| tokens as f64 * 1e3 / ms)
 }
 
 /// Ids of the documents retrieved, best first.
@@ -84,7 +109,8 @@ mod tests {
         outcome.record = json!({
             "stages_ms": {"open": 1.5, "retrieve": 20},
             "documents": ["a", "b"],
-            "usage": {"prompt_tokens": 700, "reused_tokens": 650, "output_tokens": 41},
+            "usage": {"prompt_tokens": 700, "reused_tokens": 650, "output_tokens": 41,
+                      "prefill_ms": 1000.0, "decode_ms": 2000.0},
         });
         assert_eq!(documents(&outcome), ["a", "b"]);
         assert_eq!(
@@ -95,8 +121,14 @@ mod tests {
             prompt_tokens: 700,
             reused_tokens: 650,
             output_tokens: 41,
+            prefill_ms: 1000.0,
+            decode_ms: 2000.0,
         };
         assert_eq!(usage(&outcome), Some(tokens));
+        assert_eq!(
+            (tokens.prefill_rate(), tokens.decode_rate()),
+            (Some(50.0), Some(20.0))
+        );
     }
 
     #[test]

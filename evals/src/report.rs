@@ -35,6 +35,7 @@ pub fn tables(summary: &Summary) -> String {
         spreads_table("customer's wait, ms", &summary.times),
         spreads_table("stage, ms", &summary.stages),
         spreads_table("tokens a turn", &summary.tokens),
+        spreads_table("tokens a second", &summary.speeds),
     ];
     for table in sections.into_iter().flatten() {
         text.push_str(&table.trim_fmt());

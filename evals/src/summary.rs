@@ -66,6 +66,8 @@ pub struct Summary {
     pub stages: Vec<Figure>,
     /// Tokens of the turns that asked a model.
     pub tokens: Vec<Figure>,
+    /// Tokens a second, of prompts read and of replies written.
+    pub speeds: Vec<Figure>,
     /// Answered turns that cost no model token, of those with an outcome.
     pub without_model: Tally,
 }
@@ -85,6 +87,7 @@ impl Summary {
             times: times(turns),
             stages: stages(turns),
             tokens: tokens(turns),
+            speeds: speeds(turns),
             without_model: without_model(turns),
         }
     }
@@ -173,6 +176,15 @@ fn tokens(turns: &[PlayedTurn]) -> Vec<Figure> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn speeds(turns: &[PlayedTurn]) -> Vec<Figure> {
+    let prefill = usages(turns).filter_map(|usage| usage.prefill_rate());
+    let decode = usages(turns).filter_map(|usage| usage.decode_rate());
+    [figure("reading", prefill), figure("writing", decode)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn without_model(turns: &[PlayedTurn]) -> Tally {
