@@ -128,75 +128,120 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every problem.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        let mut problems = Vec::new();
-        let mut need = |holds: bool, problem: &str| {
-            if !holds {
-                problems.push(problem.to_owned());
-            }
-        };
-        let secret = self.auth.secret.as_ref();
-        need(
-            secret.is_none_or(|secret| secret.reveal().len() >= 32),
-            "auth.secret must have at least 32 bytes; make one with `openssl rand -hex 32`",
-        );
-        let remote = self.generate.backend == Backend::Remote;
-        need(
-            !remote || self.generate.url.is_some(),
-            "generate.url is needed with generate.backend = \"remote\", for example \"http://127.0.0.1:8000/v1\"",
-        );
-        need(
-            !remote || self.generate.model.is_some(),
-            "generate.model is needed with generate.backend = \"remote\": the model's name at that server",
-        );
-        need(self.generate.slots > 0, "generate.slots must be at least 1");
-        need(
-            self.generate.max_tokens > 0,
-            "generate.max_tokens must be at least 1",
-        );
-        need(
-            self.generate.context_tokens >= 1024,
-            "generate.context_tokens must be at least 1024, or no prompt fits",
-        );
-        need(
-            self.generate.temperature >= 0.0,
-            "generate.temperature must not be negative",
-        );
-        need(
-            self.server.frames_per_second > 0,
-            "server.frames_per_second must be at least 1",
-        );
-        need(
-            self.server.frames_burst > 0,
-            "server.frames_burst must be at least 1",
-        );
-        need(
-            self.server.ping_seconds > 0,
-            "server.ping_seconds must be at least 1",
-        );
-        need(
-            self.server.max_frame_bytes >= 1024,
-            "server.max_frame_bytes must be at least 1024",
-        );
-        need(
-            self.retrieval.passages > 0,
-            "retrieval.passages must be at least 1",
-        );
-        for (key, value) in [
-            ("policy.human", self.policy.human),
-            ("policy.concern", self.policy.concern),
-            ("policy.refuse", self.policy.refuse),
-            ("policy.small_talk", self.policy.small_talk),
-        ] {
-            need(
-                (0.0..=1.0).contains(&value),
-                &format!("{key} is a probability: between 0 and 1"),
-            );
-        }
+        let all = [
+            self.identity_checks(),
+            self.server_checks(),
+            self.generate_checks(),
+            self.range_checks(),
+        ];
+        let broken = all.into_iter().flatten().filter(|check| !check.holds);
+        let problems: Vec<String> = broken.map(|check| check.problem).collect();
         if problems.is_empty() {
             Ok(())
         } else {
             Err(ConfigError { problems })
         }
+    }
+
+    fn identity_checks(&self) -> Vec<Check> {
+        let secret = self.auth.secret.as_ref();
+        let is_date = |text: &String| text.parse::<jiff::civil::Date>().is_ok();
+        vec![
+            Check::new(
+                secret.is_none_or(|secret| secret.reveal().len() >= 32),
+                "auth.secret must have at least 32 bytes; make one with `openssl rand -hex 32`",
+            ),
+            Check::new(
+                self.company.today.as_ref().is_none_or(is_date),
+                "company.today must be a day such as 2026-11-20",
+            ),
+        ]
+    }
+
+    fn server_checks(&self) -> Vec<Check> {
+        let server = &self.server;
+        vec![
+            Check::at_least_one("server.frames_per_second", server.frames_per_second > 0),
+            Check::at_least_one("server.frames_burst", server.frames_burst > 0),
+            Check::at_least_one("server.ping_seconds", server.ping_seconds > 0),
+            Check::at_least_one("server.max_message_chars", server.max_message_chars > 0),
+            Check::at_least_one("server.max_connections", server.max_connections > 0),
+            Check::new(
+                server.max_frame_bytes >= 1024,
+                "server.max_frame_bytes must be at least 1024",
+            ),
+        ]
+    }
+
+    fn generate_checks(&self) -> Vec<Check> {
+        let generate = &self.generate;
+        let remote = generate.backend == Backend::Remote;
+        vec![
+            Check::new(
+                !remote || generate.url.is_some(),
+                "generate.url is needed with generate.backend = \"remote\", for example \"http://127.0.0.1:8000/v1\"",
+            ),
+            Check::new(
+                !remote || generate.model.is_some(),
+                "generate.model is needed with generate.backend = \"remote\": the model's name at that server",
+            ),
+            Check::at_least_one("generate.slots", generate.slots > 0),
+            Check::at_least_one("generate.max_tokens", generate.max_tokens > 0),
+            Check::new(
+                generate.context_tokens >= 1024,
+                "generate.context_tokens must be at least 1024, or no prompt fits",
+            ),
+            Check::new(
+                generate.max_tokens < generate.context_tokens / 2,
+                "generate.max_tokens must be less than half of generate.context_tokens: the prompt needs room",
+            ),
+            Check::new(
+                generate.temperature >= 0.0,
+                "generate.temperature must not be negative",
+            ),
+        ]
+    }
+
+    fn range_checks(&self) -> Vec<Check> {
+        let (policy, retrieval) = (&self.policy, &self.retrieval);
+        let mut checks = vec![
+            Check::at_least_one("retrieval.passages", retrieval.passages > 0),
+            Check::new(
+                retrieval.fact_chars >= 100,
+                "retrieval.fact_chars must be at least 100, or no fact fits",
+            ),
+        ];
+        let shares = [
+            ("policy.human", policy.human),
+            ("policy.concern", policy.concern),
+            ("policy.refuse", policy.refuse),
+            ("policy.small_talk", policy.small_talk),
+            ("retrieval.clear", retrieval.clear),
+            ("retrieval.floor", retrieval.floor),
+        ];
+        checks.extend(shares.map(|(key, value)| {
+            let problem = format!("{key} must lie between 0 and 1");
+            Check::new((0.0..=1.0).contains(&value), problem)
+        }));
+        checks
+    }
+}
+
+/// A rule for a setting.
+struct Check {
+    holds: bool,
+    /// What is wrong when it does not, with the key.
+    problem: String,
+}
+
+impl Check {
+    fn new(holds: bool, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self { holds, problem }
+    }
+
+    fn at_least_one(key: &str, holds: bool) -> Self {
+        Self::new(holds, format!("{key} must be at least 1"))
     }
 }
 
@@ -244,6 +289,13 @@ mod tests {
             load("[generate]\nslots = 0\n[policy]\nhuman = 7.0\n[auth]\nsecret = \"short\"\n")
                 .unwrap_err();
         assert_eq!(error.problems.len(), 3, "{error}");
+        let error = load(
+            "[company]\ntoday = \"tomorrow\"\n[server]\nmax_connections = 0\n[retrieval]\nfloor = 1.5\n",
+        );
+        let error = error.unwrap_err().to_string();
+        for key in ["company.today", "server.max_connections", "retrieval.floor"] {
+            assert!(error.contains(key), "{error}");
+        }
     }
 
     #[test]
