@@ -20,6 +20,8 @@ DIALOGUES ?= $(DATA)/$(WORLD)/dialogues.jsonl
 # How `make bench` is run.
 CONNECTIONS ?= 10000
 BENCH_PORT ?= 18080
+# Where `make test` starts a server for the widget's tests.
+TEST_PORT ?= 18081
 
 # Says how long the commands took: $(call timed,WHAT,COMMANDS)
 timed = @begun=$$SECONDS; $(2); printf '== %s: %d s\n' '$(1)' $$((SECONDS - begun))
@@ -28,7 +30,7 @@ timed = @begun=$$SECONDS; $(2); printf '== %s: %d s\n' '$(1)' $$((SECONDS - begu
 RUST_TESTS := $(if $(shell PATH='$(PATH)' command -v cargo-nextest),nextest run,test)
 
 .PHONY: help run test check models widget build eval bench setup setup-tests clean
-.PHONY: test-rust test-widget test-models
+.PHONY: test-rust test-widget test-page test-models
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
@@ -37,7 +39,7 @@ run: setup build ## Builds everything, fetches the models, starts the server wit
 	$(FRONTDESK) models fetch
 	exec $(FRONTDESK) run --demo evals/worlds/shop
 
-test: setup-tests test-models test-rust test-widget ## Runs all tests
+test: setup-tests test-models test-rust test-widget test-page ## Runs all tests
 
 check: setup widget ## Formatting, lints and documentation, as strict as they come
 	$(call timed,formatting,cargo fmt --all --check)
@@ -82,6 +84,17 @@ test-rust: widget
 
 test-widget: widget
 	$(call timed,widget tests,npm --prefix connectors/web test)
+
+# The widget's tests once more, on the page of the server itself.
+test-page: build
+	@begun=$$SECONDS; data=$$(mktemp -d); \
+	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(TEST_PORT) \
+		$(FRONTDESK) run --demo evals/worlds/shop & server=$$!; \
+	trap 'kill $$server; wait $$server || true; rm -r "$$data"' EXIT; \
+	until (: </dev/tcp/127.0.0.1/$(TEST_PORT)) 2>/dev/null; do kill -0 $$server; sleep 0.2; done; \
+	FRONTDESK_URL=http://127.0.0.1:$(TEST_PORT) FRONTDESK_PATIENCE_MS=60000 \
+		npm --prefix connectors/web run --silent test:server; \
+	printf '== %s: %d s\n' 'widget on the server' $$((SECONDS - begun))
 
 WIDGET_SOURCES := $(shell find connectors/web/src connectors/web/demo -type f 2>/dev/null) \
 	connectors/web/build.mjs
