@@ -272,6 +272,8 @@ mod tests {
             "Cash advances are not allowed.",
             "If you return your order, it is possible within 30 days of delivery.",
             "I'm sorry about the trouble.",
+            "I'm sorry to hear that your parcel has not come.",
+            "Certainly!",
             "Tern & Teasel charges 150 dollars a year for the Gold card.",
         ] {
             assert_eq!(guard().check(sentence), Ok(()), "{sentence}");
@@ -313,6 +315,11 @@ mod tests {
                 "Yes, cash advances come with bicycles.",
                 Withheld::Unsupported,
             ),
+            (
+                "I'm sorry, but our drivers refuse green parcels.",
+                Withheld::Unsupported,
+            ),
+            ("Of course you can pay in seashells.", Withheld::Unsupported),
             (
                 "If you pay by postal cheque, the Gold card costs $150 a year.",
                 Withheld::Unsupported,

@@ -1,6 +1,8 @@
 //! Sentences that are judged by what they are, not by the facts: courtesies, deeds that a bot
 //! cannot do, and leaked instructions.
 
+use crate::turn::words;
+
 /// Beginnings of sentences that claim nothing.
 const COURTESIES: &[&str] = &[
     "i'm sorry",
@@ -16,8 +18,6 @@ const COURTESIES: &[&str] = &[
     "hi!",
     "hi,",
     "you're welcome",
-    "of course",
-    "sure",
     "great question",
     "good question",
     "let me know",
@@ -33,11 +33,6 @@ const COURTESIES: &[&str] = &[
     "good morning",
     "good afternoon",
     "good evening",
-    "certainly",
-    "absolutely",
-    "yes.",
-    "yes!",
-    "no.",
     "很抱歉",
     "抱歉",
     "您好",
@@ -55,6 +50,11 @@ const COURTESIES: &[&str] = &[
     "es tut mir leid",
     "danke",
 ];
+
+/// Openers that agree: with anything behind them, they claim it.
+const AGREEMENTS: &[&str] = &["of course", "sure", "certainly", "absolutely", "yes", "no"];
+/// Words that a courtesy may have beside its opener.
+const COURTEOUS_WORDS: usize = 4;
 
 /// Deeds that a bot without hands must not claim.
 const DEEDS: &[&str] = &[
@@ -132,13 +132,21 @@ pub(super) fn condition(sentence: &str) -> Option<&str> {
     Some(rest.split(',').next().unwrap_or(rest))
 }
 
-/// Whether the sentence is politeness and nothing else.
+/// Whether the sentence is politeness and nothing else: "I'm sorry, but we take no cards" is more.
 pub(super) fn is_courtesy(sentence: &str) -> bool {
     let lower = normal(sentence);
-    let short = lower.chars().count() <= 140;
-    short
-        && COURTESIES.iter().any(|start| lower.starts_with(start))
-        && !lower.contains(|c: char| c.is_ascii_digit())
+    let after = |openers: &[&str]| {
+        let opener = openers.iter().find(|opener| lower.starts_with(**opener))?;
+        lower.get(opener.len()..)
+    };
+    let says = |text: &str| words::content(text).count();
+    let claims = |rest: &str| {
+        let clause = rest.split_once(',').or_else(|| rest.split_once(" but "));
+        says(rest) > COURTEOUS_WORDS || clause.is_some_and(|(_, clause)| says(clause) > 1)
+    };
+    let is_polite = after(COURTESIES).is_some_and(|rest| !claims(rest));
+    let agrees = after(AGREEMENTS).is_some_and(|rest| says(rest) == 0);
+    (is_polite || agrees) && !lower.contains(|c: char| c.is_ascii_digit())
 }
 
 /// Whether the text invites to call or write: it holds a number and tells nothing.
