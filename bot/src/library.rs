@@ -152,6 +152,15 @@ impl Library {
         Ok(library)
     }
 
+    /// Whether the index answers: a Qdrant server may be gone.
+    ///
+    /// # Errors
+    /// [`LibraryError::Index`].
+    pub(crate) async fn check(&self) -> Result<(), LibraryError> {
+        self.knowledge.count(Filter::default()).await?;
+        Ok(())
+    }
+
     /// The passages for a question, best first.
     ///
     /// # Errors

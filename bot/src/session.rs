@@ -7,8 +7,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use crm::{
-    AcceptMessage, Accepted, Conversation, ConversationId, CrmError, CustomerId, NewConversation,
-    NewMessage,
+    AcceptMessage, Accepted, Conversation, ConversationId, CrmError, CustomerId, Message,
+    NewConversation, NewMessage,
 };
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
@@ -23,8 +23,8 @@ use crate::turn::now;
 
 /// Longest id that a client may give a message, in bytes.
 const MOST_ID_BYTES: usize = 64;
-/// Messages sent again at most when a client resumes.
-const MOST_HISTORY: u32 = 500;
+/// Messages read at a time when a client resumes.
+const PAGE: u32 = 500;
 /// Channel of the widget.
 const CHANNEL: &str = "web";
 
@@ -218,8 +218,7 @@ impl Session {
         }
         // Listen before reading, so that no message falls between; clients drop repeated `seq`s.
         self.listen(id);
-        let store = &self.app.turns.store;
-        let missed = store.messages_after(id, after, MOST_HISTORY).await?;
+        let missed = self.missed(id, after).await?;
         let conversation = name.to_owned();
         let mut frames = vec![ServerFrame::Welcome {
             conversation,
@@ -228,6 +227,19 @@ impl Session {
         frames.extend(missed.iter().map(|message| message_frame(message, None)));
         frames.push(ServerFrame::Status { state: found.state });
         Ok(frames)
+    }
+
+    /// All messages after `seq`.
+    async fn missed(&self, id: ConversationId, mut seq: i64) -> Result<Vec<Message>, Refusal> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.app.turns.store.messages_after(id, seq, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(all);
+            };
+            seq = last.seq;
+            all.extend(page);
+        }
     }
 
     /// A visitor has signed in: the conversation becomes theirs.

@@ -11,11 +11,15 @@ pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-/// Store and language model can serve; a load balancer sends customers elsewhere otherwise.
+/// Store, index and language model can serve; a load balancer sends customers elsewhere otherwise.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     let mut missing = Vec::new();
     if app.turns.store.counts().await.is_err() {
         missing.push("the CRM store does not answer");
+    }
+    if let Err(error) = app.turns.library.check().await {
+        tracing::warn!("the index does not answer: {error}");
+        missing.push("the index does not answer");
     }
     if !app.turns.generator.healthy() {
         missing.push("the language model has stopped");
