@@ -1,5 +1,6 @@
 //! The fewest words of facts that keep the answer in: blocks of the passages found, chosen by what
-//! they share with the question. On two cores every hundred tokens of prompt cost a second.
+//! they share with the question and how near they are in meaning. On two cores every hundred tokens
+//! of prompt cost a second.
 
 use std::collections::HashSet;
 
