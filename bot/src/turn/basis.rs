@@ -122,6 +122,14 @@ impl Basis {
         })
     }
 
+    /// Whether `reply` says yes or no to a number of the question, and no piece is certain enough to
+    /// bear it: "yes, you get 20 % off" was the customer's wish.
+    pub(super) fn leaves_a_wish(&self, reply: &str, guard: &Guard) -> bool {
+        let repeats = values(reply).any(|value| self.asked.contains(&value));
+        let is_certain = |piece: &Piece| piece.score >= CERTAIN && guard.check(&piece.text).is_ok();
+        repeats && guard.is_verdict(reply) && !self.pieces.iter().any(is_certain)
+    }
+
     /// The nearest pieces' words, short enough to be read at a glance, with the source of the first;
     /// `None` when none is near.
     pub(super) fn excerpt(&self) -> Option<(String, Option<Source>)> {
@@ -271,6 +279,28 @@ mod tests {
         assert_eq!(missing(question, verdict), Some((rule.clone(), false)));
         let question = "Does the Blue Account charge a foreign ATM fee on a withdrawal of 20?";
         assert_eq!(missing(question, verdict), Some((rule, true)));
+    }
+
+    #[test]
+    fn a_yes_to_a_number_of_the_question_needs_a_rule() {
+        let leaves = |question: &str, reply: &str| {
+            let facts = facts();
+            let conversation = [question.to_owned()];
+            let guard = Guard::new(&Grounds {
+                passages: &facts,
+                records: &[],
+                conversation: &conversation,
+                told: "",
+                question,
+                company: "Rho",
+                same_language: true,
+            });
+            basis(question).leaves_a_wish(reply, &guard)
+        };
+        let wish = "Can you give me a 20% discount today?";
+        assert!(leaves(wish, "Yes, you can get a 20% discount today."));
+        assert!(!leaves(wish, "No, we give no discounts."));
+        assert!(!leaves(QUESTION, "Yes, it charges a fee."));
     }
 
     #[test]
