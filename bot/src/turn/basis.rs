@@ -124,7 +124,7 @@ impl Basis {
 
     /// Whether `reply` says yes or no to a number of the question, and no piece is certain enough to
     /// bear it: "yes, you get 20 % off" was the customer's wish.
-    pub(super) fn leaves_a_wish(&self, reply: &str, guard: &Guard) -> bool {
+    pub(super) fn agrees_without_a_rule(&self, reply: &str, guard: &Guard) -> bool {
         let repeats = values(reply).any(|value| self.asked.contains(&value));
         let is_certain = |piece: &Piece| piece.score >= CERTAIN && guard.check(&piece.text).is_ok();
         repeats && guard.is_verdict(reply) && !self.pieces.iter().any(is_certain)
@@ -241,20 +241,21 @@ mod tests {
         }
     }
 
-    fn missing(question: &str, reply: &str) -> Option<(String, bool)> {
-        let conversation = [question.to_owned()];
-        let facts = facts();
-        let guard = Guard::new(&Grounds {
-            passages: &facts,
+    fn guard(question: &str) -> Guard {
+        Guard::new(&Grounds {
+            passages: &facts(),
             records: &[],
-            conversation: &conversation,
+            conversation: &[question.to_owned()],
             told: "",
             question,
             company: "Rho",
             same_language: true,
-        });
+        })
+    }
+
+    fn missing(question: &str, reply: &str) -> Option<(String, bool)> {
         let basis = basis(question);
-        let missing = basis.missing_from(reply, &guard)?;
+        let missing = basis.missing_from(reply, &guard(question))?;
         Some((missing.piece.text.clone(), missing.instead))
     }
 
@@ -284,18 +285,7 @@ mod tests {
     #[test]
     fn a_yes_to_a_number_of_the_question_needs_a_rule() {
         let leaves = |question: &str, reply: &str| {
-            let facts = facts();
-            let conversation = [question.to_owned()];
-            let guard = Guard::new(&Grounds {
-                passages: &facts,
-                records: &[],
-                conversation: &conversation,
-                told: "",
-                question,
-                company: "Rho",
-                same_language: true,
-            });
-            basis(question).leaves_a_wish(reply, &guard)
+            basis(question).agrees_without_a_rule(reply, &guard(question))
         };
         let wish = "Can you give me a 20% discount today?";
         assert!(leaves(wish, "Yes, you can get a 20% discount today."));

@@ -87,7 +87,7 @@ impl Turns {
         if let Some(missing) = missing.flatten() {
             return self.quote(draft, written, &said.lead, &reply, &missing);
         }
-        if reply.is_empty() || comparable && basis.leaves_a_wish(&reply, guard) {
+        if reply.is_empty() || comparable && basis.agrees_without_a_rule(&reply, guard) {
             return self.without_reply(draft, written, &basis, said.ending);
         }
         Ok(Written {

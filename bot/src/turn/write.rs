@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role};
+use retrieval::sentences::Sentences;
 use serde::Serialize;
 
 use super::close::{Ending, Said};
@@ -12,7 +13,6 @@ use super::wording;
 use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written, outcome};
 use crate::facts::Fact;
 use crate::protocol::ServerFrame;
-use retrieval::sentences::Sentences;
 
 /// What the model writes when the facts do not answer.
 const NO_ANSWER: &str = "NO ANSWER";
