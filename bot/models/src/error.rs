@@ -163,7 +163,7 @@ pub enum SourceError {
 
 /// The file system refused something.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}", path.display())]
+#[error("cannot {action} {}: {}", path.display(), told(source))]
 pub struct FileError {
     action: &'static str,
     path: PathBuf,
@@ -184,6 +184,13 @@ impl<T> During<T> for io::Result<T> {
             source,
         })
     }
+}
+
+fn told(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::StorageFull {
+        return "its disk is full; make room and fetch again: what has arrived is kept".to_owned();
+    }
+    error.to_string()
 }
 
 fn join(attempts: &[SourceError]) -> String {

@@ -174,6 +174,31 @@ mod tests {
         assert_eq!(std::fs::read(whole.path).unwrap(), b"onetwo");
     }
 
+    /// `/dev/full` is a file that every write fails on as on a full disk.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_named_with_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(&dir);
+        std::os::unix::fs::symlink("/dev/full", place.partial()).unwrap();
+        let file = File::options().write(true).open(place.partial()).unwrap();
+        let mut partial = Partial {
+            place: place.clone(),
+            file,
+            hasher: Sha256::new(),
+            journal: Journal::default(),
+        };
+        let outcome = partial.append("part0", &mut &b"one"[..], &|_| ());
+        let Err(AppendError::File(error)) = outcome else {
+            panic!("{outcome:?}");
+        };
+        let text = error.to_string();
+        assert!(
+            text.contains("model.gguf.partial") && text.contains("make room"),
+            "{text}"
+        );
+    }
+
     #[test]
     fn what_was_begun_for_other_bytes_or_from_other_parts_is_not_taken_up() {
         let dir = tempfile::tempdir().unwrap();

@@ -15,6 +15,10 @@ use super::StoreError;
 
 const CURRENT: &str = "current";
 
+/// Bytes that must be free before the engine writes. It maps its files into memory and grows them
+/// without asking for the space: where there is none, the system kills the process (SIGBUS).
+const RESERVE: u64 = 64 << 20;
+
 /// A collection's folder.
 #[derive(Debug)]
 pub(super) struct CollectionFolder(PathBuf);
@@ -104,6 +108,27 @@ impl GenerationFolder {
         &self.path
     }
 
+    /// Refuses to let the engine write where the disk is nearly full. `copies` is how many times the
+    /// generation as it is will be written once more.
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`]; [`StoreError::Disk`] when the folder cannot be looked at.
+    pub(super) fn check_room(&self, copies: u64) -> Result<(), StoreError> {
+        let mut needed = RESERVE;
+        if copies > 0 {
+            needed += copies * allocated(&self.path).map_err(disk(&self.path))?;
+        }
+        let free = fs4::available_space(&self.path).map_err(disk(&self.path))?;
+        if free >= needed {
+            return Ok(());
+        }
+        Err(StoreError::NoRoom {
+            folder: self.path.display().to_string(),
+            needed_mib: needed.div_ceil(1 << 20),
+            free_mib: free >> 20,
+        })
+    }
+
     /// From now on the folder goes when its last user does.
     pub(super) fn retire(&self) {
         self.keep.store(false, Ordering::Release);
@@ -119,6 +144,32 @@ impl Drop for GenerationFolder {
             tracing::warn!(%error, folder = %self.path.display(), "an old index was not removed");
         }
     }
+}
+
+/// Bytes on disk of what is in `folder`: its files are mostly holes.
+fn allocated(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() {
+            allocated(&entry.path())?
+        } else {
+            on_disk(&metadata)
+        };
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn on_disk(metadata: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    metadata.blocks() * 512
+}
+
+#[cfg(not(unix))]
+fn on_disk(metadata: &fs::Metadata) -> u64 {
+    metadata.len()
 }
 
 /// Says which folder an I/O error is about.
@@ -183,6 +234,17 @@ mod tests {
         folder.remove_leftovers().unwrap();
         assert_eq!(names(&folder), 1);
         assert!(current.path().is_dir());
+    }
+
+    #[test]
+    fn writing_is_refused_where_the_disk_has_no_room_for_another_copy() {
+        let home = tempfile::tempdir().unwrap();
+        let generation = fresh(&home).begin().unwrap();
+        fs::write(generation.path().join("segment"), [1; 8192]).unwrap();
+        generation.check_room(1).unwrap();
+        let refused = generation.check_room(u64::from(u32::MAX)).unwrap_err();
+        assert!(matches!(refused, StoreError::NoRoom { .. }), "{refused}");
+        assert!(refused.to_string().contains("make room"), "{refused}");
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Generation {
         folder: GenerationFolder,
         config: CollectionConfig,
     ) -> Result<Self, StoreError> {
+        folder.check_room(0)?;
         let shard = edge::EdgeShard::new(folder.path(), edge_config(&config)).map_err(engine)?;
         let generation = Self {
             shard: Shard(Some(shard)),
@@ -91,6 +92,7 @@ impl Generation {
         }) {
             return Ok(None);
         }
+        folder.check_room(0)?;
         let shard = edge::EdgeShard::load(folder.path(), Some(wanted)).map_err(engine)?;
         let generation = Self {
             shard: Shard(Some(shard)),
@@ -156,6 +158,7 @@ impl Generation {
 
     fn update(&self, operation: edge::UpdateOperation) -> Result<(), StoreError> {
         let _writing = self.writer.lock();
+        self.folder.check_room(0)?;
         self.shard.update(operation).map_err(engine)
     }
 
@@ -172,6 +175,7 @@ impl Generation {
     /// Builds search graphs where there are enough points for one, and clears deleted points.
     pub(super) fn optimize(&self) -> Result<(), StoreError> {
         let _writing = self.writer.lock();
+        self.folder.check_room(1)?;
         self.shard.optimize().map(drop).map_err(engine)
     }
 

@@ -95,7 +95,20 @@ pub enum StoreError {
         /// The address.
         url: String,
     },
-    /// The disk failed or is full.
+    /// The disk is nearly full: nothing was written.
+    #[error(
+        "the index in {folder} needs {needed_mib} MiB of free disk to be written and there are \
+         {free_mib}; make room and try again, nothing stored is lost"
+    )]
+    NoRoom {
+        /// The folder.
+        folder: String,
+        /// What has to be free, in MiB.
+        needed_mib: u64,
+        /// What is free, in MiB.
+        free_mib: u64,
+    },
+    /// The disk failed.
     #[error("the index in {folder} cannot be read or written: {source}")]
     Disk {
         /// The folder.
