@@ -196,6 +196,10 @@ fn open_data(config: &Config) -> Result<ConversationKeys, StartError> {
         source,
     };
     std::fs::create_dir_all(path).map_err(failed)?;
+    // A folder that has everything already shows only when it is written that it is read-only.
+    let probe = path.join(".writable");
+    std::fs::write(&probe, "").map_err(failed)?;
+    std::fs::remove_file(&probe).map_err(failed)?;
     ConversationKeys::open(path).map_err(failed)
 }
 

@@ -9,6 +9,9 @@
     reason = "a test may fail here"
 )]
 
+pub(crate) mod program;
+pub(crate) mod writer;
+
 use std::path::Path;
 use std::time::Duration;
 

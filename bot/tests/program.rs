@@ -1,0 +1,124 @@
+//! The program as its operator runs it: killed, told to stop, imported into and indexed anew while
+//! it answers.
+
+mod support;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::Client;
+use support::program::{Program, Running};
+
+/// Asks something long, and goes as far as the acknowledgement.
+async fn ask_at_length(client: &mut Client) {
+    client.hello().await;
+    client
+        .say("Please explain at length how I return a lamp and what the warranty covers.")
+        .await;
+    client.until(|frame| frame["type"] == "ack").await;
+}
+
+/// What the server has of a conversation after its welcome.
+async fn history(server: &Running, conversation: &str) -> (Client, Vec<Value>) {
+    let mut client = server.connect().await;
+    let frames = client
+        .hello_with(json!({ "conversation": conversation, "after": 1 }))
+        .await;
+    (client, frames)
+}
+
+fn answers(frames: &[Value]) -> usize {
+    frames
+        .iter()
+        .filter(|frame| frame["author"] == "bot")
+        .count()
+}
+
+/// The message is stored, and answered once: before the restart or after it.
+async fn is_answered_once(server: &Running, conversation: &str) {
+    let (mut back, frames) = history(server, conversation).await;
+    assert!(
+        frames.iter().any(|frame| frame["author"] == "customer"),
+        "an acknowledged message is stored: {frames:?}"
+    );
+    if answers(&frames) == 0 {
+        back.answer().await;
+    }
+    // Nothing more comes: ask for the history when it has been quiet for a while.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (_, frames) = history(server, conversation).await;
+    assert_eq!(answers(&frames), 1, "{frames:?}");
+}
+
+#[tokio::test]
+async fn a_turn_cut_off_by_kill_9_is_taken_up_and_answered_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::at(folder.path());
+    let server = program.start();
+    let mut client = server.connect().await;
+    ask_at_length(&mut client).await;
+    server.kill();
+    is_answered_once(&program.start(), &client.conversation).await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_program_in_order_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::at(folder.path());
+    let server = program.start();
+    let mut client = server.connect().await;
+    ask_at_length(&mut client).await;
+    server.terminate();
+    let mut told = false;
+    while let Some(frame) = client.next().await {
+        told |= frame["code"] == "going_away";
+    }
+    assert!(told, "the client is told");
+    is_answered_once(&program.start(), &client.conversation).await;
+}
+
+#[tokio::test]
+async fn a_running_server_takes_in_imports_and_builds_its_index_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::at(folder.path());
+    let server = program.start();
+    let mut client = server.connect().await;
+    client.hello().await;
+
+    let file = folder.path().join("knowledge.jsonl");
+    let article = json!({
+        "id": "gift-wrapping",
+        "title": "Gift wrapping",
+        "content": "We wrap any lamp as a gift for 4 euros. Choose it in the basket.",
+    });
+    std::fs::write(&file, format!("{article}\nnot json\n")).unwrap();
+    let output = program.output(&["import", "knowledge", file.to_str().unwrap()]);
+    let (said, errors) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{errors}");
+    assert!(said.contains("imported 1, left out 1"), "{said}");
+    assert!(errors.contains("knowledge.jsonl:2: not JSON"), "{errors}");
+
+    let is_wrapping = |answer: &Value| answer["sources"][0]["title"] == "Gift wrapping";
+    let mut answer = client.ask("Do you wrap lamps as gifts?").await;
+    // The server looks at the store every two seconds.
+    for _ in 0..10 {
+        if is_wrapping(&answer) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        answer = client.ask("Do you wrap lamps as gifts?").await;
+    }
+    assert!(is_wrapping(&answer), "{answer}");
+
+    let output = program.output(&["index"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("documents 3"),
+        "{output:?}"
+    );
+    let answer = client.ask("Do you wrap lamps as gifts?").await;
+    assert!(is_wrapping(&answer), "{answer}");
+}
