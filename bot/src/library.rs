@@ -71,6 +71,8 @@ pub(crate) struct Question {
 pub(crate) struct Hit {
     /// Id of its document.
     pub document: String,
+    /// The passage's place in it, from 0.
+    pub ordinal: u32,
     /// Title of the document with the passage's headings.
     pub title: String,
     /// The passage.
@@ -233,6 +235,7 @@ impl Library {
         let found = self.knowledge.search(request).await?;
         let hit = |hit: retrieval::Hit| Hit {
             document: hit.passage.document.clone(),
+            ordinal: hit.passage.ordinal,
             title: hit.passage.topic(),
             text: hit.passage.text,
             blocks: hit.blocks,

@@ -28,6 +28,14 @@ pub struct Company {
     pub today: Option<String>,
 }
 
+impl Company {
+    /// The day it is, in the server's time zone.
+    pub(crate) fn today(&self) -> jiff::civil::Date {
+        let set = self.today.as_ref().and_then(|day| day.parse().ok());
+        set.unwrap_or_else(|| jiff::Zoned::now().date())
+    }
+}
+
 impl Default for Company {
     fn default() -> Self {
         Self {

@@ -3,6 +3,7 @@
 use generate::{PromptMessage, Role};
 use serde::Serialize;
 
+use super::calendar;
 use super::decide::{self, Action, RefusalReason};
 use super::guard::{Grounds, Guard};
 use super::retrieve::{Excerpt, Found};
@@ -353,11 +354,16 @@ impl Turns {
             let content = message.text.chars().take(HISTORY_CHARS).collect();
             prompt.push(PromptMessage { role, content });
         }
+        let message = if draft.understood.translated {
+            &draft.open.text
+        } else {
+            &draft.understood.english
+        };
         let context = TurnContext {
             facts,
             told,
-            message: &draft.open.text,
-            asked: question::asked(&draft.open.text),
+            message,
+            asked: question::asked(message),
             language: language_name(code),
         };
         let content = self.prompts.render(code, "turn", &context)?;
@@ -377,14 +383,10 @@ impl Turns {
             today: String,
         }
         let company = &self.config.company;
-        let today = company
-            .today
-            .clone()
-            .unwrap_or_else(|| jiff::Zoned::now().date().to_string());
         let context = SystemContext {
             company: &company.name,
             language: language_name(language),
-            today,
+            today: calendar::in_full(company.today()),
         };
         let content = self.prompts.render(language, "system", &context)?;
         Ok(PromptMessage {

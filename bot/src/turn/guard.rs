@@ -16,7 +16,9 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use bound::BoundValue;
-pub(super) use claims::{confesses_ignorance, has_placeholder, is_bare_answer, is_invitation};
+pub(super) use claims::{
+    confesses_ignorance, consequence, has_placeholder, is_bare_answer, is_invitation,
+};
 pub(super) use values::values;
 
 use super::words;
@@ -57,6 +59,8 @@ pub(crate) struct Guard {
     links: HashSet<String>,
     /// Words of facts and conversation: names may come from either.
     words: HashSet<String>,
+    /// Names of a kind and a letter in facts and conversation: "option b".
+    lettered: HashSet<String>,
     /// Words of the facts alone: what a sentence claims must come from these.
     fact_words: HashSet<String>,
     statements: Vec<content::Statement>,
@@ -108,6 +112,7 @@ impl Guard {
             same_language: grounds.same_language,
             links: texts().flat_map(|text| values::links(text)).collect(),
             words,
+            lettered: texts().flat_map(|text| content::lettered(text)).collect(),
             fact_words: facts().flat_map(|fact| words::all(fact)).collect(),
             company: words::all(grounds.company).collect(),
             told: words::all(grounds.told).collect(),
@@ -152,6 +157,9 @@ impl Guard {
         if let Some(name) = content::names(sentence).find(|name| !self.holds_name(name)) {
             return Err(Withheld::Name(name));
         }
+        if let Some(name) = content::lettered(sentence).find(|name| !self.lettered.contains(name)) {
+            return Err(Withheld::Name(name));
+        }
         self.check_support(sentence, &said)
     }
 
@@ -160,6 +168,15 @@ impl Guard {
     pub(super) fn is_verdict(&self, text: &str) -> bool {
         let new_value = || values(text).any(|value| !self.told_values.contains(&value));
         is_bare_answer(text) || claims::verdict(text).is_some() && !new_value()
+    }
+
+    /// Whether `reason` takes back what the verdict before it affirms: "Yes, there is a fee. The fee
+    /// is $0."
+    pub(super) fn is_taken_back_by(verdict: &str, reason: &str) -> bool {
+        let mut amounts = values(reason).peekable();
+        claims::verdict(verdict) == Some(true)
+            && amounts.peek().is_some()
+            && amounts.all(|amount| amount == "0")
     }
 
     /// Whether `rule` denies what the verdict affirms, or the other way round.
@@ -192,6 +209,10 @@ impl Guard {
         };
         if said.contradicts(statement, share) {
             return Err(Withheld::Polarity);
+        }
+        let mut clauses = content::clauses(sentence).map(content::Statement::new);
+        if clauses.any(|clause| clause.denies_beyond(&self.statements)) {
+            return Err(Withheld::Unsupported);
         }
         // "If you pay by cheque, it costs $5" ties a true value to a case that nobody spoke of.
         let condition = claims::condition(sentence).map(content::Statement::new);
@@ -265,6 +286,15 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_before_nothing_is_taken_back() {
+        let yes = "Yes, there is a monthly fee.";
+        assert!(Guard::is_taken_back_by(yes, "The monthly fee is $0.00."));
+        assert!(!Guard::is_taken_back_by(yes, "The monthly fee is $20."));
+        assert!(!Guard::is_taken_back_by(yes, "It is charged every month."));
+        assert!(!Guard::is_taken_back_by("No.", "The monthly fee is $0.00."));
+    }
+
+    #[test]
     fn a_sentence_that_the_facts_hold_passes() {
         for sentence in [
             "The Gold card costs $150 a year.",
@@ -300,6 +330,10 @@ mod tests {
                 Withheld::Link("support@shop.com".into()),
             ),
             (
+                "The Gold card costs $150 a year at Card A and Card B.",
+                Withheld::Name("card a".into()),
+            ),
+            (
                 "The Platinum card costs $150 a year.",
                 Withheld::Name("Platinum".into()),
             ),
@@ -311,6 +345,10 @@ mod tests {
             ),
             ("Your order #A20417 has been delivered.", Withheld::Repeats),
             ("You can still cancel the order.", Withheld::Polarity),
+            (
+                "The Gold card costs $150 a year, and cheques are not accepted.",
+                Withheld::Unsupported,
+            ),
             (
                 "Yes, cash advances come with bicycles.",
                 Withheld::Unsupported,

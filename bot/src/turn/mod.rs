@@ -10,6 +10,7 @@ pub(crate) mod decide;
 pub(crate) mod guard;
 
 mod basis;
+mod calendar;
 mod close;
 mod compose;
 mod notices;
@@ -178,9 +179,10 @@ impl Turns {
         let english = translation.unwrap_or_else(|| self.library.spelled(&text));
         let read = english.clone();
         let understanding = blocking(move || understander.understand(&read, language)).await??;
+        let today = self.config.company.today();
         Ok(Understood {
             understanding,
-            english,
+            english: calendar::with_weekdays(&english, today).into_owned(),
             translated,
         })
     }

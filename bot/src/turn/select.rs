@@ -47,7 +47,8 @@ struct Candidate {
     score: f32,
 }
 
-/// The blocks of `hits` that belong to the question, joined by passage, best passage first.
+/// The blocks of `hits` that belong to the question, joined by passage, the document of the best
+/// block first.
 pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
     let mut candidates = candidates(hits);
     let rarity = Rarity::among(candidates.iter().map(|candidate| &candidate.words));
@@ -85,7 +86,16 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
         spent += cost;
         chosen.push(candidate);
     }
-    chosen.sort_by_key(|candidate| (candidate.hit, candidate.position));
+    // The document of what was chosen first comes first, for a small model begins with it and may go
+    // no further; within a document its author's order is the one that makes sense.
+    let document = |candidate: &Candidate| hits.get(candidate.hit).map(|hit| &hit.document);
+    let order: Vec<_> = chosen.iter().map(document).collect();
+    chosen.sort_by_cached_key(|candidate| {
+        let document = document(candidate);
+        let rank = order.iter().position(|known| *known == document);
+        let ordinal = hits.get(candidate.hit).map(|hit| hit.ordinal);
+        (rank, ordinal, candidate.hit, candidate.position)
+    });
     join(hits, &chosen)
 }
 
@@ -265,6 +275,7 @@ mod tests {
     fn hit(document: &str, title: &str, text: &str) -> Hit {
         Hit {
             document: document.into(),
+            ordinal: 0,
             title: title.into(),
             text: text.into(),
             blocks: retrieval::blocks(text)
@@ -316,6 +327,41 @@ mod tests {
         assert_eq!(
             facts[0].text,
             "We take Visa and Mastercard, credit or debit."
+        );
+    }
+
+    #[test]
+    fn the_nearest_document_comes_first_in_its_own_order() {
+        let policy = |ordinal, text, cosine| {
+            let mut hit = hit("policy", "Returns", text);
+            hit.ordinal = ordinal;
+            hit.blocks[0].cosine = cosine;
+            hit
+        };
+        let mut other = hit("gifts", "Gifts", "A gift comes back with its card.");
+        other.blocks[0].cosine = 0.2;
+        let hits = [
+            other,
+            policy(2, "Your money comes back within 3 days.", 0.9),
+            policy(0, "You have 30 days to send things back.", 0.7),
+        ];
+        let query = "what is your return policy?";
+        let selection = Selection {
+            query,
+            latest: query,
+            budget: 300,
+        };
+        let texts: Vec<String> = facts(&hits, &selection)
+            .into_iter()
+            .map(|fact| fact.text)
+            .collect();
+        assert_eq!(
+            texts,
+            [
+                "You have 30 days to send things back.",
+                "Your money comes back within 3 days.",
+                "A gift comes back with its card.",
+            ]
         );
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::close::{Ending, Said};
 use super::compose::{Assignment, Plan};
-use super::guard::{self, Withheld};
+use super::guard::{self, Guard, Withheld};
 use super::wording;
 use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written, outcome};
 use crate::facts::Fact;
@@ -154,7 +154,7 @@ struct Speech<'a> {
     turns: &'a Turns,
     open: &'a OpenTurn,
     delivered: &'a Delivered,
-    guard: &'a super::guard::Guard,
+    guard: &'a Guard,
     /// How the facts are introduced to the model.
     labels: Vec<String>,
     said: String,
@@ -228,13 +228,22 @@ impl Speech<'_> {
         }
         let sentence = &*wording::tidy(wording::unlabelled(sentence, &self.labels));
         let is_new = self.said.is_empty() || !self.said.contains(sentence.trim());
-        let checked = self.guard.check(sentence);
+        let checked = if self.varies_a_guess(sentence) {
+            Err(Withheld::Unsupported)
+        } else {
+            self.guard.check(sentence)
+        };
         match checked.and_then(|()| is_new.then_some(()).ok_or(Withheld::Repeats)) {
             Ok(()) if self.said.is_empty() && self.guard.is_verdict(sentence) => {
                 sentence.clone_into(&mut self.held);
             }
             Ok(()) => {
-                let sentence = std::mem::take(&mut self.held) + sentence;
+                let held = std::mem::take(&mut self.held);
+                let sentence = if Guard::is_taken_back_by(&held, sentence) {
+                    sentence.to_owned()
+                } else {
+                    held + sentence
+                };
                 self.said.push_str(&sentence);
                 self.sentences += 1;
                 self.send(&sentence);
@@ -242,6 +251,17 @@ impl Speech<'_> {
             Err(reason) => self.withheld.push((sentence.trim().to_owned(), reason)),
         }
         true
+    }
+
+    /// Whether the sentence says of another case what was withheld of one: "If you pay with a cheque,
+    /// it takes 3 days. If you pay with a money order, it takes 3 days."
+    fn varies_a_guess(&self, sentence: &str) -> bool {
+        let said = guard::consequence(sentence.trim());
+        let mut guesses = self
+            .withheld
+            .iter()
+            .filter(|(_, reason)| *reason == Withheld::Unsupported);
+        said.is_some() && guesses.any(|(guess, _)| guard::consequence(guess) == said)
     }
 
     fn send(&self, text: &str) {

@@ -132,6 +132,13 @@ pub(super) fn condition(sentence: &str) -> Option<&str> {
     Some(rest.split(',').next().unwrap_or(rest))
 }
 
+/// What a sentence that begins with a condition says of it: the part after the comma.
+pub(in crate::turn) fn consequence(sentence: &str) -> Option<&str> {
+    let case = condition(sentence)?;
+    let (_, rest) = sentence.split_once(case)?;
+    Some(rest.trim_start_matches([',', ' '])).filter(|rest| !rest.is_empty())
+}
+
 /// Whether the sentence is politeness and nothing else: "I'm sorry, but we take no cards" is more.
 pub(super) fn is_courtesy(sentence: &str) -> bool {
     let lower = normal(sentence);
@@ -270,6 +277,16 @@ fn normal(sentence: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_consequence_follows_its_condition() {
+        assert_eq!(
+            consequence("If you pay by cheque, it takes 3 days."),
+            Some("it takes 3 days.")
+        );
+        assert_eq!(consequence("It takes 3 days if you pay by cheque."), None);
+        assert_eq!(consequence("It takes 3 days."), None);
+    }
 
     #[test]
     fn politeness_with_a_number_is_a_claim() {

@@ -105,6 +105,24 @@ pub(super) fn names(sentence: &str) -> impl Iterator<Item = String> {
     found.into_iter()
 }
 
+/// Names that are no more than a kind and a letter, in small letters: "bank a" of "Bank A, Bank B".
+/// A model that knows no names makes these up.
+pub(super) fn lettered(text: &str) -> impl Iterator<Item = String> {
+    let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let words: Vec<String> = text.split_whitespace().map(bare).collect();
+    let is_kind = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().is_some_and(char::is_uppercase) && chars.next().is_some_and(char::is_lowercase)
+    };
+    let is_letter =
+        |word: &str| word.len() == 1 && word != "I" && word.chars().all(|c| c.is_ascii_uppercase());
+    let pairs = words
+        .windows(2)
+        .filter(|pair| is_kind(&pair[0]) && is_letter(&pair[1]))
+        .map(|pair| pair.join(" ").to_lowercase());
+    pairs.collect::<Vec<_>>().into_iter()
+}
+
 fn is_plain_start(begins: bool, word: &str) -> bool {
     begins || word.contains('\'') && word.starts_with('I')
 }
@@ -114,6 +132,8 @@ fn is_plain_start(begins: bool, word: &str) -> bool {
 pub(super) struct Statement {
     content: Vec<String>,
     denies: bool,
+    /// Whether any part of it denies.
+    negates: bool,
 }
 
 impl Statement {
@@ -124,7 +144,18 @@ impl Statement {
         Self {
             content,
             denies: denies(sentence),
+            negates: negations(sentence) > 0,
         }
+    }
+
+    /// Whether it denies something, and no statement that denies speaks of it: "and Amex is not
+    /// accepted" beside facts that do not name it.
+    pub(super) fn denies_beyond(&self, statements: &[Self]) -> bool {
+        let bears = |statement: &&Self| {
+            statement.negates
+                && self.share(|word| statement.content.binary_search(word).is_ok()) >= LEAST_IN_ONE
+        };
+        self.denies && self.has_content() && !statements.iter().any(|known| bears(&known))
     }
 
     /// The statement that holds the largest share of this one's content, with that share.
@@ -153,7 +184,7 @@ impl Statement {
                 .filter(|word| !words.contains(*word))
                 .cloned()
                 .collect(),
-            denies: self.denies,
+            ..*self
         }
     }
 
@@ -186,8 +217,19 @@ impl Statement {
     }
 }
 
+/// The parts of a sentence that claim something each.
+pub(super) fn clauses(sentence: &str) -> impl Iterator<Item = &str> {
+    let parts = sentence.split("; ");
+    let parts = parts.flat_map(|part| part.split(", and "));
+    parts.flat_map(|part| part.split(", but "))
+}
+
 /// Whether the sentence denies; a double negation affirms.
 pub(super) fn denies(sentence: &str) -> bool {
+    negations(sentence) % 2 == 1
+}
+
+fn negations(sentence: &str) -> usize {
     let lower = sentence.to_lowercase().replace('\u{2019}', "'");
     let count = lower
         .split(|c: char| !(c.is_alphanumeric() || c == '\''))
@@ -197,7 +239,7 @@ pub(super) fn denies(sentence: &str) -> bool {
         .iter()
         .filter(|word| lower.contains(*word))
         .count();
-    (count + unspaced) % 2 == 1
+    count + unspaced
 }
 
 #[cfg(test)]
