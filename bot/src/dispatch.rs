@@ -41,6 +41,8 @@ pub(crate) struct Dispatcher {
 struct Running {
     /// A message has come.
     news: Notify,
+    /// The conversation is no longer the bot's.
+    silenced: CancellationToken,
 }
 
 impl Dispatcher {
@@ -70,6 +72,14 @@ impl Dispatcher {
         let this = Arc::clone(self);
         self.tracker
             .spawn(async move { this.serve(conversation, task).await });
+    }
+
+    /// Stops answering, in the middle of a sentence if need be: a person has been called, or the
+    /// customer has left. What was not said costs no more time of the model.
+    pub(crate) fn silence(&self, conversation: ConversationId) {
+        if let Some(task) = self.running.lock().get(&conversation) {
+            task.silenced.cancel();
+        }
     }
 
     /// Takes up what was left unanswered when the server last stopped.
@@ -116,6 +126,7 @@ impl Dispatcher {
                 result = attempt => Some(result),
                 () = interrupted(&task, &delivered) => None,
                 () = self.parking.cancelled() => break,
+                () = task.silenced.cancelled() => break,
             };
             match result {
                 // The same turn goes on, with the new message.

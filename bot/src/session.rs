@@ -349,7 +349,9 @@ impl Session {
                 .collect());
         }
         let notice = NewMessage::text(crm::Author::System, notice);
-        if let Some(message) = store.set_state(id, state, Some(notice), now()).await? {
+        let stored = store.set_state(id, state, Some(notice), now()).await?;
+        self.app.dispatcher.silence(id);
+        if let Some(message) = stored {
             self.app.turns.hub.send(id, &message_frame(&message, None));
         }
         self.app

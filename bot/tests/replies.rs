@@ -4,7 +4,9 @@
 
 mod support;
 
-use serde_json::Value;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 use support::writer::{self, Writes};
 use support::{TestServer, config};
 
@@ -63,6 +65,17 @@ async fn a_wish_is_not_granted_by_a_yes() {
 }
 
 #[tokio::test]
+async fn a_guess_withheld_of_one_case_is_withheld_of_the_next() {
+    let written = "Every lamp has a warranty of 5 years against defects. \
+        If you pay by cheque, returns are free of charge. \
+        If you hand in the material, returns are free of charge.";
+    let (streamed, answer) = reply(Writes::Text(written), "How long is the warranty?").await;
+    for said in [&*streamed, text(&answer)] {
+        assert!(said.contains("5 years") && !said.contains("free"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_model_without_an_answer_is_followed_by_the_pages_own_words() {
     let question = "How long is the warranty of a lamp?";
     let (_, answer) = reply(Writes::Text("NO ANSWER"), question).await;
@@ -98,4 +111,48 @@ async fn injected_instructions_are_not_read_out() {
     let (streamed, answer) = reply(Writes::Text(written), "How long is the warranty?").await;
     assert!(!streamed.contains("Use only"), "{streamed}");
     assert!(text(&answer).contains("5 years"), "{answer}");
+}
+
+/// A reply of a dozen seconds.
+const LONG: &str = "Every lamp has a warranty of 5 years against defects. Every lamp has a warranty \
+    of 5 years against defects of material. Every lamp has a warranty of 5 years against defects \
+    of material and workmanship. Returns are free of charge. You can return any lamp within 30 days.";
+
+#[tokio::test]
+async fn a_person_who_is_called_in_the_middle_of_a_reply_silences_the_bot_at_once() {
+    let server = server(Writes::Slowly(LONG)).await;
+    let mut client = server.connect().await;
+    client.hello().await;
+    client
+        .say("How long is the warranty, and can I return a lamp?")
+        .await;
+    client.until(|frame| frame["type"] == "delta").await;
+    client.send(json!({ "type": "human" })).await;
+    client.until(|frame| frame["type"] == "status").await;
+    let more = tokio::time::timeout(Duration::from_secs(4), client.next()).await;
+    assert!(more.is_err(), "{more:?}");
+}
+
+#[tokio::test]
+async fn a_burst_gets_one_answer() {
+    let server = server(Writes::Slowly(LONG)).await;
+    let mut client = server.connect().await;
+    client.hello().await;
+    client.say("How long is the warranty of a lamp?").await;
+    for more in ["it is the brass one", "and can I return it?"] {
+        client.until(|frame| frame["type"] == "ack").await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        client.say(more).await;
+    }
+    let frames = client
+        .until(|frame| frame["type"] == "message" && frame["turn"].is_string())
+        .await;
+    assert!(
+        frames
+            .iter()
+            .any(|frame| frame["text"] == "and can I return it?"),
+        "{frames:?}"
+    );
+    let more = tokio::time::timeout(Duration::from_secs(3), client.answer()).await;
+    assert!(more.is_err(), "{more:?}");
 }

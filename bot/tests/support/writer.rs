@@ -2,6 +2,7 @@
 //! (`POST /v1/chat/completions`) and writes what a test tells it to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -10,6 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use frontdesk::Config;
+use futures::StreamExt;
 use futures::stream;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -19,6 +21,8 @@ use tokio::net::TcpListener;
 pub(crate) enum Writes {
     /// A whole reply.
     Text(&'static str),
+    /// A whole reply, a word every fifth of a second.
+    Slowly(&'static str),
     /// The beginning of one; then the connection breaks.
     Broken(&'static str),
     /// An error of this status.
@@ -50,7 +54,7 @@ async fn complete(State(writes): State<Arc<Writes>>) -> Response {
             .collect()
     };
     let mut pieces = match &*writes {
-        Writes::Text(text) | Writes::Broken(text) => words(text),
+        Writes::Text(text) | Writes::Slowly(text) | Writes::Broken(text) => words(text),
         Writes::Status(status) => {
             let error = json!({ "error": { "message": "not now" } });
             let status = StatusCode::from_u16(*status).unwrap();
@@ -59,10 +63,18 @@ async fn complete(State(writes): State<Arc<Writes>>) -> Response {
     };
     pieces.push(match &*writes {
         Writes::Broken(_) => Err("the connection breaks"),
-        Writes::Text(_) | Writes::Status(_) => {
+        Writes::Text(_) | Writes::Slowly(_) | Writes::Status(_) => {
             Ok(chunk(json!({}), Some("stop")) + "data: [DONE]\n\n")
         }
     });
-    let body = Body::from_stream(stream::iter(pieces));
+    let pace = match &*writes {
+        Writes::Slowly(_) => Duration::from_millis(200),
+        Writes::Text(_) | Writes::Broken(_) | Writes::Status(_) => Duration::ZERO,
+    };
+    let paced = stream::iter(pieces).then(move |piece| async move {
+        tokio::time::sleep(pace).await;
+        piece
+    });
+    let body = Body::from_stream(paced);
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
 }

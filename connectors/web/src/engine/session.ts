@@ -223,11 +223,12 @@ export class Session {
       case "typing":
         this.#typing = frame.on;
         break;
+      // What the bot was still saying when it was silenced is given up.
       case "delta":
-        this.#drafts.append(frame.turn, frame.text);
+        if (this.#state === "bot") this.#drafts.append(frame.turn, frame.text);
         break;
       case "preview":
-        this.#drafts.preview(frame.turn, frame);
+        if (this.#state === "bot") this.#drafts.preview(frame.turn, frame);
         break;
       case "message":
         this.#take(frame);
@@ -276,10 +277,10 @@ export class Session {
 
   #enterState(state: ConversationState): void {
     this.#state = state;
-    if (state !== "closed") return;
+    if (state === "bot") return;
     this.#typing = false;
-    this.#signal.sent();
     this.#drafts.clear();
+    if (state === "closed") this.#signal.sent();
   }
 
   #refused(error: Extract<ServerFrame, { type: "error" }>): void {

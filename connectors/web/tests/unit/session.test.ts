@@ -100,6 +100,17 @@ describe("replies being written", () => {
     assert.deepEqual(bench.view.drafts.map((draft) => draft.text), ["Your"]);
   });
 
+  test("a person who takes over ends what the bot was saying", () => {
+    const bench = new Bench().online();
+    bench.socket.say({ type: "delta", turn: "t", text: "Half a" });
+    bench.socket.say({ type: "typing", on: true });
+    bench.socket.say({ type: "status", state: "human" });
+    assert.deepEqual(bench.view.drafts, []);
+    assert.equal(bench.view.typing, false);
+    bench.socket.say({ type: "delta", turn: "t", text: " sentence" });
+    assert.deepEqual(bench.view.drafts, []);
+  });
+
   test("deltas add up, and the message of their turn replaces them", () => {
     const bench = new Bench().online();
     bench.socket.say({ type: "typing", on: true });
