@@ -41,6 +41,8 @@ const NEGATIONS: &[&str] = &[
     "ineligible",
     "unavailable",
     "excluded",
+    "excluding",
+    "except",
     "不",
     "没",
     "无",
