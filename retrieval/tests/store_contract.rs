@@ -396,7 +396,7 @@ async fn closing_a_store_whose_disk_is_gone_does_not_panic() {
     store.upsert("things", four_points()).await.unwrap();
     std::fs::remove_dir_all(home.path()).unwrap();
     let error = store.upsert("things", four_points()).await.unwrap_err();
-    assert!(matches!(error, StoreError::Engine(_)), "{error:?}");
+    assert!(matches!(error, StoreError::Disk { .. }), "{error:?}");
     drop(store);
 }
 
