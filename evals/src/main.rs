@@ -1,9 +1,12 @@
-//! `frontdesk-evals`: plays labelled dialogues against Frontdesk, and weighs its connections.
+//! `frontdesk-evals`: plays labelled dialogues against Frontdesk, compares what came of it, and
+//! weighs connections.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use evals::compare::{self, Comparison, Gates, Recording};
 use evals::connections;
 use evals::dialogue::{self, Dialogue};
 use evals::house::{House, Plan};
@@ -13,6 +16,7 @@ use evals::summary::Summary;
 use evals::worlds::World;
 use frontdesk::Config;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless `RUST_LOG` says otherwise. The index engine warns of its own defaults.
@@ -30,6 +34,8 @@ struct Cli {
 enum Command {
     /// Plays labelled dialogues through a server of its own and checks every turn.
     Replay(Replay),
+    /// Says what got better and worse between two replays of the same dialogues.
+    Compare(Compare),
     /// Opens idle connections to a running server and weighs its process.
     Connections(Connections),
 }
@@ -65,6 +71,20 @@ struct Replay {
 }
 
 #[derive(Debug, Args)]
+struct Compare {
+    /// The replay before the change: a file that `replay --json` wrote.
+    before: PathBuf,
+    /// The replay after it.
+    after: PathBuf,
+    /// File of gates; the exit code is 1 when one is broken.
+    #[arg(long)]
+    gates: Option<PathBuf>,
+    /// File to write the comparison to.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct Connections {
     /// The chat (`ws://127.0.0.1:8080/v1/chat`).
     #[arg(long)]
@@ -78,7 +98,7 @@ struct Connections {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL_LOG));
     tracing_subscriber::fmt()
@@ -86,9 +106,11 @@ async fn main() -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .init();
     match cli.command {
-        Command::Replay(options) => run_replay(options).await,
-        Command::Connections(options) => run_connections(options).await,
+        Command::Replay(options) => run_replay(options).await?,
+        Command::Connections(options) => run_connections(options).await?,
+        Command::Compare(options) => return run_compare(&options),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn run_replay(options: Replay) -> anyhow::Result<()> {
@@ -125,6 +147,37 @@ async fn run_replay(options: Replay) -> anyhow::Result<()> {
         report::write_json(&file, &summary, &turns)?;
     }
     Ok(())
+}
+
+fn run_compare(options: &Compare) -> anyhow::Result<ExitCode> {
+    let gates = match &options.gates {
+        Some(file) => Gates::load(file)?,
+        None => Gates::default(),
+    };
+    let (before, after) = (
+        Recording::read(&options.before)?,
+        Recording::read(&options.after)?,
+    );
+    let comparison = Comparison::of(&before, &after)?;
+    println!(
+        "{}\n{}",
+        compare::tables(&comparison),
+        compare::turns(&comparison)
+    );
+    let broken = gates.broken(&comparison);
+    if let Some(file) = &options.json {
+        let report = json!({ "comparison": comparison, "broken": broken });
+        std::fs::write(file, format!("{report:#}\n"))
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    for gate in &broken {
+        eprintln!("gate broken: {gate}");
+    }
+    Ok(if broken.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// The dialogues of the world that were asked for.

@@ -1,7 +1,7 @@
 //! A turn as it was played, and its judgement.
 
 use crm::{ConversationState, Outcome};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checks::{self, Observed, Verdict};
 use crate::dialogue::Expect;
@@ -25,7 +25,7 @@ pub enum Ending {
 }
 
 /// Times of an answer, in milliseconds from sending the question.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Times {
     /// First preview, part of the reply or reply: there is something to read.
     pub useful_ms: Option<f64>,

@@ -146,14 +146,14 @@ fn spreads_table(title: &str, figures: &[Figure]) -> Option<Table> {
     Some(align(table))
 }
 
-fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+pub(crate) fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(header);
     table
 }
 
 /// Names to the left, numbers to the right.
-fn align(mut table: Table) -> Table {
+pub(crate) fn align(mut table: Table) -> Table {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -166,7 +166,7 @@ fn percent(tally: Tally) -> String {
 }
 
 /// One line of at most [`EXCERPT`] characters.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(EXCERPT) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or(&line)),

@@ -5,7 +5,7 @@
 
 mod observed;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::dialogue::Expect;
 use crate::wording;
@@ -13,7 +13,7 @@ use crate::wording;
 pub use observed::Observed;
 
 /// What is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {
     /// The intent is the expected one.
@@ -63,7 +63,7 @@ impl Check {
 }
 
 /// What a check found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "result")]
 pub enum Finding {
     /// As expected.
@@ -78,7 +78,7 @@ pub enum Finding {
 }
 
 /// A check and what it found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// What was checked.
     pub check: Check,
