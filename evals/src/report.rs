@@ -109,7 +109,7 @@ pub fn write_json(file: &Path, summary: &Summary, turns: &[PlayedTurn]) -> Resul
 }
 
 fn checks_table(summary: &Summary) -> Table {
-    let mut table = table(["check", "passed", "total", "share"]);
+    let mut table = table(["check", "passed", "total", "share", "95 % interval"]);
     for (check, tally) in &summary.checks {
         table.add_row(tally_row(check.name(), *tally));
         if *check == Check::Facts {
@@ -119,15 +119,21 @@ fn checks_table(summary: &Summary) -> Table {
     align(table)
 }
 
-fn tally_row(name: &str, tally: Tally) -> [String; 4] {
+fn tally_row(name: &str, tally: Tally) -> [String; 5] {
+    let none = || "-".to_owned();
+    let percent = |share: f64| share * 100.0;
     let share = tally
         .share()
-        .map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0));
+        .map(|share| format!("{:.1} %", percent(share)));
+    let interval = tally
+        .interval()
+        .map(|[low, high]| format!("{:.0} to {:.0} %", percent(low), percent(high)));
     [
         name.to_owned(),
         tally.passed.to_string(),
         tally.total.to_string(),
-        share,
+        share.unwrap_or_else(none),
+        interval.unwrap_or_else(none),
     ]
 }
 
@@ -194,8 +200,8 @@ mod tests {
     fn tables_line_up() {
         let text = tables(&Summary::of(&turns()));
         for line in [
-            " facts                         1      2   50.0 %",
-            " facts, previews counted       2      2  100.0 %",
+            " facts                         1      2   50.0 %      9 to 91 %",
+            " facts, previews counted       2      2  100.0 %    34 to 100 %",
             " whole reply              1  1234  1234  1234",
         ] {
             assert!(

@@ -9,8 +9,12 @@ use crate::outcome::{self, STAGES, Usage};
 use crate::percentile::Spread;
 use crate::played::{Ending, PlayedTurn};
 
+/// Standard deviations on each side of an interval of 95 %.
+const NORMAL_95: f64 = 1.959_964;
+
 /// How often something held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(into = "TallyFigures")]
 pub struct Tally {
     /// Times it held.
     pub passed: usize,
@@ -24,9 +28,40 @@ impl Tally {
         (self.total > 0).then(|| self.passed as f64 / self.total as f64)
     }
 
+    /// Where the true share lies with 95 % confidence, if the turns are a sample of many: the score
+    /// interval of Wilson (1927). `None` of nothing.
+    pub fn interval(self) -> Option<[f64; 2]> {
+        let share = self.share()?;
+        let (n, z2) = (self.total as f64, NORMAL_95 * NORMAL_95);
+        let centre = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+        let spread = (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+        let half = NORMAL_95 * spread / (1.0 + z2 / n);
+        Some([(centre - half).max(0.0), (centre + half).min(1.0)])
+    }
+
     fn count(&mut self, passed: bool) {
         self.passed += usize::from(passed);
         self.total += 1;
+    }
+}
+
+/// A tally as it is written to a file.
+#[derive(Serialize)]
+struct TallyFigures {
+    passed: usize,
+    total: usize,
+    share: Option<f64>,
+    interval: Option<[f64; 2]>,
+}
+
+impl From<Tally> for TallyFigures {
+    fn from(tally: Tally) -> Self {
+        Self {
+            passed: tally.passed,
+            total: tally.total,
+            share: tally.share(),
+            interval: tally.interval(),
+        }
     }
 }
 
@@ -208,6 +243,18 @@ mod tests {
 
     use super::*;
     use crate::testing::{failed, passed, played};
+
+    #[test]
+    fn an_interval_is_as_wide_as_its_turns_are_few() {
+        let interval = |passed, total| Tally { passed, total }.interval().unwrap();
+        // Newcombe (1998), table I: 81 of 263 and 0 of 20.
+        for ((passed, total), known) in [((81, 263), [0.2553, 0.3662]), ((0, 20), [0.0, 0.1611])] {
+            let found = interval(passed, total);
+            let near = |at: usize| (found[at] - known[at]).abs() < 1e-4;
+            assert!(near(0) && near(1), "{passed} of {total}: {found:?}");
+        }
+        assert_eq!(Tally::default().interval(), None);
+    }
 
     #[test]
     fn checks_are_counted_and_what_was_not_measured_is_not() {
