@@ -26,6 +26,11 @@ TEST_PORT ?= 18081
 # Says how long the commands took: $(call timed,WHAT,COMMANDS)
 timed = @begun=$$SECONDS; $(2); printf '== %s: %d s\n' '$(1)' $$((SECONDS - begun))
 
+# Waits until the server $$server, which takes connections before its model is loaded, says that it is
+# ready: $(call ready,PORT)
+ready = until { exec 3<>/dev/tcp/127.0.0.1/$(1) && printf 'GET /readyz HTTP/1.0\r\n\r\n' >&3 && grep -q '200 OK' <&3; } 2>/dev/null; \
+	do kill -0 $$server; sleep 0.2; done; exec 3>&-
+
 # One build for the product, its tests and its checks: the native parts take a quarter of an hour.
 RUST_TESTS := $(if $(shell PATH='$(PATH)' command -v cargo-nextest),nextest run,test)
 
@@ -59,7 +64,7 @@ bench: setup build ## Memory per open connection of a running server
 	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(BENCH_PORT) \
 		$(FRONTDESK) run & server=$$!; \
 	trap 'kill $$server; wait $$server || true; rm -r "$$data"' EXIT; \
-	until (: </dev/tcp/127.0.0.1/$(BENCH_PORT)) 2>/dev/null; do kill -0 $$server; sleep 0.2; done; \
+	$(call ready,$(BENCH_PORT)); \
 	$(EVALS) connections --url ws://127.0.0.1:$(BENCH_PORT)/v1/chat --count $(CONNECTIONS) --pid $$server
 
 setup: ## Installs what building needs, where it is missing
@@ -91,7 +96,7 @@ test-page: build
 	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(TEST_PORT) \
 		$(FRONTDESK) run --demo evals/worlds/shop & server=$$!; \
 	trap 'kill $$server; wait $$server || true; rm -r "$$data"' EXIT; \
-	until (: </dev/tcp/127.0.0.1/$(TEST_PORT)) 2>/dev/null; do kill -0 $$server; sleep 0.2; done; \
+	$(call ready,$(TEST_PORT)); \
 	FRONTDESK_URL=http://127.0.0.1:$(TEST_PORT) FRONTDESK_PATIENCE_MS=60000 \
 		npm --prefix connectors/web run --silent test:server; \
 	printf '== %s: %d s\n' 'widget on the server' $$((SECONDS - begun))
