@@ -20,7 +20,7 @@ const THRESHOLDS: [(Check, f64); 8] = [
     (Check::Intent, 0.70),
     (Check::Sentiment, 0.80),
     (Check::Documents, 0.85),
-    (Check::Facts, 0.55),
+    (Check::Facts, 0.58),
     (Check::Forbid, 0.90),
     (Check::Answerable, 0.50),
     (Check::Handoff, 0.95),
