@@ -4,10 +4,12 @@
 //! A [`World`](worlds::World) is the body of facts that dialogues are about; a
 //! [`House`](house::House) is a server over it; [`replay`](replay::replay) plays
 //! [`Dialogue`](dialogue::Dialogue)s in it; [`Summary`](summary::Summary) counts and
-//! [`report`] prints; [`compare`] tells what a change made better and worse. [`connections`] weighs a server's idle connections.
+//! [`report`] prints; [`compare`] tells what a change made better and worse. [`classify`] judges
+//! the classifier alone, and [`connections`] weighs a server's idle connections.
 
 pub mod chat;
 pub mod checks;
+pub mod classify;
 pub mod compare;
 pub mod connections;
 pub mod dialogue;

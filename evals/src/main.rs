@@ -1,11 +1,12 @@
 //! `frontdesk-evals`: plays labelled dialogues against Frontdesk, compares what came of it, and
 //! weighs connections.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
+use evals::classify::{self, Labelled, Selection, Trained};
 use evals::compare::{self, Comparison, Gates, Recording};
 use evals::connections;
 use evals::dialogue::{self, Dialogue};
@@ -16,8 +17,10 @@ use evals::summary::Summary;
 use evals::worlds::World;
 use frontdesk::Config;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
+use understand::{Heads, TrainOptions};
 
 /// What is logged unless `RUST_LOG` says otherwise. The index engine warns of its own defaults.
 const USUAL_LOG: &str = "warn,qdrant_edge=error";
@@ -34,6 +37,8 @@ struct Cli {
 enum Command {
     /// Plays labelled dialogues through a server of its own and checks every turn.
     Replay(Replay),
+    /// Trains a head on labelled messages, or takes trained ones, and judges it on others.
+    Classify(Classify),
     /// Says what got better and worse between two replays of the same dialogues.
     Compare(Compare),
     /// Opens idle connections to a running server and weighs its process.
@@ -68,6 +73,31 @@ struct Replay {
     /// Empty folder to leave the server's data in.
     #[arg(long)]
     keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Classify {
+    /// Labelled messages to train on, JSONL; may be repeated.
+    #[arg(long, required_unless_present = "heads")]
+    train: Vec<PathBuf>,
+    /// Labelled messages to judge, JSONL; a fifth of those to train on when absent.
+    #[arg(long, required_unless_present = "train")]
+    test: Vec<PathBuf>,
+    /// Field of the label: `intent`, `sentiment`, or any other.
+    #[arg(long, value_name = "FIELD")]
+    label: String,
+    /// Takes only messages whose field has this value (`language=en`); may be repeated.
+    #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = field_value)]
+    only: Vec<(String, String)>,
+    /// Trained heads to judge, in place of training.
+    #[arg(long, conflicts_with = "train")]
+    heads: Option<PathBuf>,
+    /// Inverse strength of the L2 penalty.
+    #[arg(long, default_value_t = TrainOptions::default().c)]
+    c: f32,
+    /// File to write all figures to.
+    #[arg(long)]
+    json: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +138,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Replay(options) => run_replay(options).await?,
         Command::Connections(options) => run_connections(options).await?,
+        Command::Classify(options) => run_classify(&options)?,
         Command::Compare(options) => return run_compare(&options),
     }
     Ok(ExitCode::SUCCESS)
@@ -149,6 +180,56 @@ async fn run_replay(options: Replay) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn field_value(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or("write FIELD=VALUE")?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
+}
+
+fn run_classify(options: &Classify) -> anyhow::Result<()> {
+    let selection = Selection {
+        field: options.label.clone(),
+        only: options.only.clone(),
+    };
+    let read = |files: &[PathBuf]| -> anyhow::Result<Vec<Labelled>> {
+        let rows = files.iter().map(|file| selection.read(file));
+        Ok(rows.collect::<Result<Vec<_>, _>>()?.concat())
+    };
+    let (mut train, mut test) = (read(&options.train)?, read(&options.test)?);
+    if options.test.is_empty() {
+        (train, test) = classify::hold_out(train);
+    }
+    let encoder = frontdesk::load_encoder(&frontdesk::model_store(&Config::default())?)?;
+    let trained = match &options.heads {
+        Some(file) => Trained::elsewhere(Heads::load(file)?, &options.label),
+        None => {
+            let bar = progress(100, "% of the training")?;
+            let train_options = TrainOptions {
+                c: options.c,
+                ..TrainOptions::default()
+            };
+            let told = |done: f32| bar.set_position((done * 100.0) as u64);
+            let field = &options.label;
+            let trained = Trained::on(&train, &test, field, &encoder, train_options, told)?;
+            bar.finish_and_clear();
+            trained
+        }
+    };
+    let bar = progress(test.len() as u64, "messages")?;
+    let report = classify::judge(trained, encoder, &test, || bar.inc(1))?;
+    bar.finish_and_clear();
+    println!("{}", classify::tables(&report));
+    if let Some(file) = &options.json {
+        write_json(file, &report)?;
+    }
+    Ok(())
+}
+
+fn write_json(file: &Path, report: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(report)?;
+    std::fs::write(file, text + "\n")
+        .with_context(|| format!("{} cannot be written", file.display()))
+}
+
 fn run_compare(options: &Compare) -> anyhow::Result<ExitCode> {
     let gates = match &options.gates {
         Some(file) => Gates::load(file)?,
@@ -166,9 +247,7 @@ fn run_compare(options: &Compare) -> anyhow::Result<ExitCode> {
     );
     let broken = gates.broken(&comparison);
     if let Some(file) = &options.json {
-        let report = json!({ "comparison": comparison, "broken": broken });
-        std::fs::write(file, format!("{report:#}\n"))
-            .with_context(|| format!("{} cannot be written", file.display()))?;
+        write_json(file, &json!({ "comparison": comparison, "broken": broken }))?;
     }
     for gate in &broken {
         eprintln!("gate broken: {gate}");

@@ -1,0 +1,478 @@
+//! How well a head tells messages apart: trained on one labelled file, judged on another.
+
+mod bootstrap;
+mod figures;
+mod tables;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use retrieval::{Embedding, Encoder, EncoderError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use understand::{Example, Heads, Language, Ranking, TrainError, TrainOptions, Understander};
+
+use crate::percentile::Spread;
+
+pub use figures::{ClassFigures, Figures, Judgement, OutOfScope};
+pub use tables::tables;
+
+/// Labels of messages that fit no intent.
+const OUT_OF_SCOPE: [&str; 2] = [understand::OUT_OF_SCOPE, "oos"];
+/// The field whose head is the sentiment's; every other label set is learnt as intents are.
+const SENTIMENT: &str = "sentiment";
+/// Texts embedded at a time.
+const BATCH: usize = 64;
+/// Mistakes kept in a report, the surest first.
+const MISTAKES: usize = 50;
+
+/// Why nothing was judged.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassifyError {
+    /// A file cannot be read.
+    #[error("{} cannot be read: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A line is no labelled message.
+    #[error("{}, line {line}: {reason}", file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No message has the label.
+    #[error("no message of {} has a {field:?}{}", file.display(), if *filtered { " and what --where asks for" } else { "" })]
+    Nothing {
+        /// The file.
+        file: PathBuf,
+        /// The label's field.
+        field: String,
+        /// Whether messages were filtered.
+        filtered: bool,
+    },
+    /// Trained heads have no head for the label.
+    #[error("these heads have none called {0:?}")]
+    NoHead(String),
+    /// Training failed.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The encoder failed.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+}
+
+/// A labelled message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labelled {
+    /// The message.
+    pub text: String,
+    /// Its label.
+    pub label: String,
+}
+
+/// What of a file is taken.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Field of the label.
+    pub field: String,
+    /// Fields that must have these values.
+    pub only: Vec<(String, String)>,
+}
+
+impl Selection {
+    /// Reads the labelled messages of a JSONL file; lines without the label are passed over.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Read`], [`ClassifyError::Line`], [`ClassifyError::Nothing`].
+    pub fn read(&self, file: &Path) -> Result<Vec<Labelled>, ClassifyError> {
+        let text = std::fs::read_to_string(file).map_err(|source| ClassifyError::Read {
+            file: file.to_owned(),
+            source,
+        })?;
+        let mut rows = Vec::new();
+        for (at, line) in text.lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let row = self.row(line).map_err(|reason| ClassifyError::Line {
+                file: file.to_owned(),
+                line: at + 1,
+                reason,
+            })?;
+            rows.extend(row);
+        }
+        if rows.is_empty() {
+            return Err(ClassifyError::Nothing {
+                file: file.to_owned(),
+                field: self.field.clone(),
+                filtered: !self.only.is_empty(),
+            });
+        }
+        Ok(rows)
+    }
+
+    fn row(&self, line: &str) -> Result<Option<Labelled>, String> {
+        let row: Map<String, Value> =
+            serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let is = |(field, value): &(String, String)| {
+            row.get(field).and_then(Value::as_str) == Some(value.as_str())
+        };
+        if !self.only.iter().all(is) {
+            return Ok(None);
+        }
+        let label = match row.get(&self.field) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(label)) => label.clone(),
+            Some(_) => return Err(format!("{:?} is not one label", self.field)),
+        };
+        let text = row.get("text").and_then(Value::as_str);
+        let text = text.ok_or("there is no \"text\"")?.to_owned();
+        Ok(Some(Labelled { text, label }))
+    }
+}
+
+/// A stable fifth of `rows`, chosen by their texts, apart from the rest: `(rest, fifth)`.
+pub fn hold_out(rows: Vec<Labelled>) -> (Vec<Labelled>, Vec<Labelled>) {
+    let is_held_out = |row: &Labelled| {
+        // Another split than the one that training makes for the temperature.
+        let key = format!("held out {}", row.text.trim().to_lowercase());
+        crc32fast::hash(key.as_bytes()).is_multiple_of(5)
+    };
+    rows.into_iter().partition(|row| !is_held_out(row))
+}
+
+/// Heads, and what they were trained on where that is known.
+#[derive(Debug)]
+pub struct Trained {
+    heads: Heads,
+    /// The head to judge.
+    head: String,
+    /// Embeddings of the training messages, where strangers are told by them.
+    known: Vec<Embedding>,
+}
+
+impl Trained {
+    /// Heads trained elsewhere, of which that called `field` is judged.
+    pub fn elsewhere(heads: Heads, field: &str) -> Self {
+        Self {
+            heads,
+            head: field.to_owned(),
+            known: Vec::new(),
+        }
+    }
+
+    /// Trains a head on `rows`. `progress` hears the share done, in `[0, 1]`.
+    ///
+    /// Where `strangers` has out-of-scope messages and `rows` has none to learn from, they will be
+    /// told by how near they come to a training example.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Train`], [`ClassifyError::Encoder`].
+    pub fn on(
+        rows: &[Labelled],
+        strangers: &[Labelled],
+        field: &str,
+        encoder: &Encoder,
+        options: TrainOptions,
+        mut progress: impl FnMut(f32),
+    ) -> Result<Self, ClassifyError> {
+        let examples: Vec<Example> = rows.iter().map(|row| example(row, field)).collect();
+        let trained = understand::train(encoder, &examples, options, |done, _| progress(done))?;
+        let has_strangers = |rows: &[Labelled]| rows.iter().any(|row| is_stranger(&row.label));
+        let mut known = Vec::new();
+        if has_strangers(strangers) && !has_strangers(rows) {
+            let texts: Vec<String> = rows.iter().map(|row| row.text.clone()).collect();
+            for batch in texts.chunks(BATCH) {
+                known.extend(encoder.embed_batch(batch)?);
+            }
+        }
+        let head = if field == SENTIMENT {
+            SENTIMENT
+        } else {
+            understand::INTENT
+        };
+        Ok(Self {
+            heads: trained.heads,
+            head: head.to_owned(),
+            known,
+        })
+    }
+}
+
+fn is_stranger(label: &str) -> bool {
+    OUT_OF_SCOPE.contains(&label)
+}
+
+fn example(row: &Labelled, field: &str) -> Example {
+    let label = Some(row.label.clone());
+    let (intent, sentiment) = if field == SENTIMENT {
+        (None, label)
+    } else {
+        (label, None)
+    };
+    Example {
+        text: row.text.clone(),
+        intent,
+        sentiment,
+        concern: None,
+    }
+}
+
+/// A message that was judged wrongly.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mistake {
+    /// The message.
+    pub text: String,
+    /// Its label.
+    pub right: String,
+    /// The label given.
+    pub given: String,
+    /// Probability of that.
+    pub probability: f32,
+}
+
+/// What came of judging a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// Bootstrap intervals of 95 %, by the figures' names.
+    pub intervals: std::collections::BTreeMap<&'static str, [f64; 2]>,
+    /// Messages that belong to no label, where there are any.
+    #[serde(flatten)]
+    pub out_of_scope: Option<OutOfScope>,
+    /// Milliseconds for one message, tokenization included.
+    pub milliseconds: Option<Spread>,
+    /// The labels, in the order of the matrix.
+    pub labels: Vec<String>,
+    /// By label.
+    pub per_class: Vec<ClassFigures>,
+    /// Rows are the right labels, columns the given ones.
+    pub confusion: Vec<Vec<usize>>,
+    /// The surest mistakes.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Judges `rows` one at a time, as messages come. `progress` hears of each.
+///
+/// # Errors
+/// [`ClassifyError::NoHead`], [`ClassifyError::Encoder`].
+pub fn judge(
+    trained: Trained,
+    encoder: Encoder,
+    rows: &[Labelled],
+    mut progress: impl FnMut(),
+) -> Result<Report, ClassifyError> {
+    let Trained { heads, head, known } = trained;
+    let Some(learnt) = heads.get(&head) else {
+        return Err(ClassifyError::NoHead(head));
+    };
+    let mut labels: BTreeSet<String> = learnt.labels().iter().cloned().collect();
+    let (insiders, outsiders): (Vec<&Labelled>, Vec<&Labelled>) = rows
+        .iter()
+        .partition(|row| labels.contains(&row.label) || !is_stranger(&row.label));
+    labels.extend(insiders.iter().map(|row| row.label.clone()));
+    let labels: Vec<String> = labels.into_iter().collect();
+
+    let understander = Understander::new(encoder, heads);
+    let mut judge = |row: &Labelled| -> Result<Seen, ClassifyError> {
+        let began = Instant::now();
+        let understanding = understander.understand(&row.text, Language::english())?;
+        let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+        progress();
+        let ranking = match head.as_str() {
+            SENTIMENT => understanding.sentiment,
+            understand::CONCERN => understanding.concern,
+            _ => understanding.intent,
+        };
+        let nearest = known
+            .iter()
+            .map(|known| known.cosine(&understanding.embedding));
+        let nearest = nearest.fold(f32::NEG_INFINITY, f32::max);
+        Ok(Seen {
+            ranking,
+            nearest,
+            milliseconds,
+        })
+    };
+    let inside: Vec<Seen> = insiders
+        .iter()
+        .map(|row| judge(row))
+        .collect::<Result<_, _>>()?;
+    let outside: Vec<Seen> = outsiders
+        .iter()
+        .map(|row| judge(row))
+        .collect::<Result<_, _>>()?;
+    Ok(report(labels, &insiders, &inside, &outside))
+}
+
+/// A message as the classifier saw it.
+struct Seen {
+    ranking: Ranking,
+    /// Highest cosine to a training example.
+    nearest: f32,
+    milliseconds: f64,
+}
+
+impl Seen {
+    /// How much it looks like what was trained on.
+    fn familiarity(&self) -> f64 {
+        let known = OUT_OF_SCOPE
+            .iter()
+            .find(|label| self.ranking.as_slice().iter().any(|s| s.label == **label));
+        match known {
+            Some(label) => 1.0 - f64::from(self.ranking.probability(label)),
+            None => f64::from(self.nearest),
+        }
+    }
+}
+
+fn report(
+    labels: Vec<String>,
+    insiders: &[&Labelled],
+    inside: &[Seen],
+    outside: &[Seen],
+) -> Report {
+    let place = |label: &str| labels.iter().position(|known| known == label);
+    let judged: Vec<Judgement> = insiders
+        .iter()
+        .zip(inside)
+        .filter_map(|(row, seen)| {
+            let probability = |label: &String| f64::from(seen.ranking.probability(label));
+            Some(Judgement {
+                right: place(&row.label)?,
+                probabilities: labels.iter().map(probability).collect(),
+            })
+        })
+        .collect();
+    let familiar = |is_outside: bool| {
+        let labelled = insiders.iter().zip(inside);
+        labelled
+            .filter(move |(row, _)| is_stranger(&row.label) == is_outside)
+            .map(|(_, seen)| seen.familiarity())
+    };
+    let known: Vec<f64> = familiar(false).collect();
+    let strange: Vec<f64> = familiar(true)
+        .chain(outside.iter().map(Seen::familiarity))
+        .collect();
+    let mut mistakes: Vec<Mistake> = insiders
+        .iter()
+        .zip(inside)
+        .filter(|(row, seen)| seen.ranking.top() != row.label)
+        .map(|(row, seen)| Mistake {
+            text: row.text.clone(),
+            right: row.label.clone(),
+            given: seen.ranking.top().to_owned(),
+            probability: seen.ranking.confidence(),
+        })
+        .collect();
+    mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+    mistakes.truncate(MISTAKES);
+    let seen = inside.iter().chain(outside);
+    Report {
+        figures: Figures::of(&judged),
+        intervals: bootstrap::intervals(&judged),
+        out_of_scope: OutOfScope::of(&known, &strange),
+        milliseconds: Spread::of(seen.map(|seen| seen.milliseconds)),
+        per_class: figures::per_class(&labels, &judged),
+        confusion: figures::confusion(&judged),
+        labels,
+        mistakes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("messages.jsonl");
+        std::fs::write(&file, text).unwrap();
+        (folder, file)
+    }
+
+    fn selection(field: &str, only: &[(&str, &str)]) -> Selection {
+        Selection {
+            field: field.to_owned(),
+            only: only
+                .iter()
+                .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
+                .collect(),
+        }
+    }
+
+    const MESSAGES: &str = r#"{"text": "hi", "intent": "greeting", "language": "en"}
+{"text": "你好", "intent": "greeting", "language": "zh"}
+
+{"text": "hm", "sentiment": "neutral", "language": "en"}
+"#;
+
+    #[test]
+    fn lines_with_the_label_and_the_language_are_read() {
+        let (_folder, file) = file(MESSAGES);
+        assert_eq!(selection("intent", &[]).read(&file).unwrap().len(), 2);
+        let english = selection("intent", &[("language", "en")]);
+        assert_eq!(english.read(&file).unwrap()[0].text, "hi");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_line() {
+        let (_folder, broken) = file("{\"text\": \"hi\", \"intent\": \"a\"}\nnot json\n");
+        let error = selection("intent", &[]).read(&broken).unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        let (_folder, lists) = file("{\"text\": \"hi\", \"intent\": [\"a\"]}");
+        let error = selection("intent", &[]).read(&lists).unwrap_err();
+        assert!(error.to_string().contains("not one label"), "{error}");
+        let (_folder, file) = file(MESSAGES);
+        let error = selection("topic", &[]).read(&file).unwrap_err();
+        assert!(matches!(error, ClassifyError::Nothing { .. }), "{error}");
+    }
+
+    #[test]
+    fn about_a_fifth_is_held_out_and_always_the_same() {
+        let rows: Vec<Labelled> = (0..1000)
+            .map(|n| Labelled {
+                text: format!("message {n}"),
+                label: "a".to_owned(),
+            })
+            .collect();
+        let (rest, fifth) = hold_out(rows.clone());
+        assert_eq!(rest.len() + fifth.len(), 1000);
+        assert!((150..250).contains(&fifth.len()), "{}", fifth.len());
+        assert_eq!(hold_out(rows).1, fifth);
+    }
+
+    #[test]
+    fn strangers_are_told_apart_by_what_was_trained() {
+        let ranking = |labels: &[(&str, f32)]| {
+            Ranking::new(
+                labels
+                    .iter()
+                    .map(|(label, probability)| understand::Scored {
+                        label: (*label).to_owned(),
+                        probability: *probability,
+                    })
+                    .collect(),
+            )
+        };
+        let seen = |ranking| Seen {
+            ranking,
+            nearest: 0.4,
+            milliseconds: 1.0,
+        };
+        let trained = seen(ranking(&[("a", 0.25), ("out_of_scope", 0.75)]));
+        assert!((trained.familiarity() - 0.25).abs() < 1e-6);
+        let untrained = seen(ranking(&[("a", 1.0)]));
+        assert!((untrained.familiarity() - 0.4).abs() < 1e-6);
+    }
+}
