@@ -4,7 +4,7 @@ mod bootstrap;
 mod figures;
 mod tables;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -246,7 +246,7 @@ pub struct Report {
     #[serde(flatten)]
     pub figures: Figures,
     /// Bootstrap intervals of 95 %, by the figures' names.
-    pub intervals: std::collections::BTreeMap<&'static str, [f64; 2]>,
+    pub intervals: BTreeMap<&'static str, [f64; 2]>,
     /// Messages that belong to no label, where there are any.
     #[serde(flatten)]
     pub out_of_scope: Option<OutOfScope>,
