@@ -14,7 +14,7 @@ use crm::{CrmError, Product, ProductId, Store};
 use parking_lot::RwLock;
 use retrieval::{
     EdgeStore, Embedding, Encoder, EncoderError, Filter, IndexError, KnowledgeIndex, NearBlock,
-    RecordIndex, SearchRequest, ServerConfig, ServerStore, StoreError, VectorStore,
+    RecordIndex, Role, SearchBy, SearchRequest, ServerConfig, ServerStore, StoreError, VectorStore,
 };
 use understand::Spelling;
 
@@ -81,8 +81,8 @@ pub(crate) struct Hit {
     pub blocks: Vec<NearBlock>,
     /// Where to link.
     pub url: Option<String>,
-    /// Cosine to the question.
-    pub cosine: f32,
+    /// Nearness in meaning to the question.
+    pub nearness: f32,
     /// Fused score: for the order only.
     pub score: f32,
 }
@@ -181,6 +181,7 @@ impl Library {
             language: None,
             limit: question.limit,
             filter: language.map_or_else(Filter::default, |tag| Filter::field("language", tag)),
+            by: SearchBy::Both,
         };
         let Some(language) = question.language.as_deref() else {
             let request = request(question.words, Some("en"));
@@ -192,7 +193,7 @@ impl Library {
         Ok(interleave(english, own, question.limit))
     }
 
-    /// The products nearest to a wish, best first, with their cosine to it.
+    /// The products nearest to a wish, best first, with their nearness to it.
     ///
     /// # Errors
     /// [`LibraryError::Index`].
@@ -208,15 +209,16 @@ impl Library {
             language: None,
             limit,
             filter: Filter::default(),
+            by: SearchBy::Both,
         };
         let found = self.products.search(&request).await?;
         Ok(found
             .into_iter()
-            .map(|hit| (ProductId(hit.id), hit.cosine))
+            .map(|hit| (ProductId(hit.id), hit.nearness))
             .collect())
     }
 
-    /// How near each of `texts` is in meaning to `question`, as cosines in their order.
+    /// How near each of `texts` is in meaning to `question`, in their order.
     ///
     /// # Errors
     /// [`LibraryError::Encoder`].
@@ -226,9 +228,13 @@ impl Library {
         texts: Vec<String>,
     ) -> Result<Vec<f32>, LibraryError> {
         let encoder = self.encoder.clone();
-        let embedded = tokio::task::spawn_blocking(move || encoder.embed_batch(&texts)).await;
+        let embedded =
+            tokio::task::spawn_blocking(move || encoder.embed_batch(&texts, Role::Passage)).await;
         let embedded = embedded.map_err(|_| LibraryError::ShuttingDown)??;
-        Ok(embedded.iter().map(|text| text.cosine(&question)).collect())
+        Ok(embedded
+            .iter()
+            .map(|text| text.nearness(&question))
+            .collect())
     }
 
     async fn hits(&self, request: &SearchRequest) -> Result<Vec<Hit>, LibraryError> {
@@ -240,7 +246,7 @@ impl Library {
             text: hit.passage.text,
             blocks: hit.blocks,
             url: hit.passage.url,
-            cosine: hit.cosine,
+            nearness: hit.nearness,
             score: hit.score,
         };
         Ok(found.into_iter().map(hit).collect())
@@ -250,7 +256,7 @@ impl Library {
     /// [`LibraryError::Encoder`].
     pub(crate) async fn embed(&self, text: String) -> Result<Embedding, LibraryError> {
         let encoder = self.encoder.clone();
-        let embedded = tokio::task::spawn_blocking(move || encoder.embed(&text)).await;
+        let embedded = tokio::task::spawn_blocking(move || encoder.embed(&text, Role::Query)).await;
         Ok(embedded.map_err(|_| LibraryError::ShuttingDown)??)
     }
 

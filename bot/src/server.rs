@@ -268,10 +268,6 @@ pub fn model_store(config: &Config) -> Result<ModelStore, ModelError> {
 pub fn load_encoder(models: &ModelStore) -> Result<Encoder, StartError> {
     Ok(Encoder::load(&EncoderFiles {
         model: models.path("encoder")?,
-        tokenizer: models.path("encoder-tokenizer")?,
-        config: models.path("encoder-config")?,
-        special_tokens_map: models.path("encoder-special-tokens")?,
-        tokenizer_config: models.path("encoder-tokenizer-config")?,
         runtime: models.path("onnxruntime")?,
     })?)
 }

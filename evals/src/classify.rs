@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use retrieval::{Embedding, Encoder, EncoderError};
+use retrieval::{Embedding, Encoder, EncoderError, Role};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use understand::{Example, Heads, Language, Ranking, TrainError, TrainOptions, Understander};
@@ -191,7 +191,7 @@ impl Trained {
         if has_strangers(strangers) && !has_strangers(rows) {
             let texts: Vec<String> = rows.iter().map(|row| row.text.clone()).collect();
             for batch in texts.chunks(BATCH) {
-                known.extend(encoder.embed_batch(batch)?);
+                known.extend(encoder.embed_batch(batch, Role::Query)?);
             }
         }
         let head = if field == SENTIMENT {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::chunk::Block;
 use crate::embedding::{CompactEmbedding, Embedding};
-use crate::encoder::{Encoder, EncoderError};
+use crate::encoder::{Encoder, EncoderError, Role};
 use crate::store::{
     CollectionConfig, DensePrefetch, Filter, Point, Query, ScoredPoint, StoreError, TextPrefetch,
     VectorStore,
@@ -45,6 +45,18 @@ pub enum IndexError {
     Stopped(#[from] tokio::task::JoinError),
 }
 
+/// What entries are ranked by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SearchBy {
+    /// Meaning and words, fused by their ranks.
+    #[default]
+    Both,
+    /// The nearness of the embeddings.
+    Meaning,
+    /// BM25.
+    Words,
+}
+
 /// What is looked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SearchRequest {
@@ -58,6 +70,8 @@ pub struct SearchRequest {
     pub limit: usize,
     /// Only among these entries.
     pub filter: Filter,
+    /// What they are ranked by.
+    pub by: SearchBy,
 }
 
 /// How far a long piece of work is.
@@ -184,7 +198,7 @@ impl Index {
                 .chain(blocks.flat_map(|block| &block.texts))
                 .cloned()
                 .collect();
-            let mut embeddings = encoder.embed_batch(&texts)?;
+            let mut embeddings = encoder.embed_batch(&texts, Role::Passage)?;
             let mut of_blocks = embeddings.split_off(drafts.len()).into_iter();
             let points = drafts.into_iter().zip(embeddings);
             points
@@ -212,16 +226,21 @@ impl Index {
         request: &SearchRequest,
         meaning: &Embedding,
     ) -> Result<Vec<ScoredPoint>, IndexError> {
+        let dense = DensePrefetch {
+            vector: MEANING.to_owned(),
+            embedding: meaning.clone(),
+            weight: 1.0,
+        };
+        let text = TextPrefetch {
+            text: request.text.clone(),
+            weight: 1.0,
+        };
         let query = Query {
-            dense: vec![DensePrefetch {
-                vector: MEANING.to_owned(),
-                embedding: meaning.clone(),
-                weight: 1.0,
-            }],
-            text: Some(TextPrefetch {
-                text: request.text.clone(),
-                weight: 1.0,
-            }),
+            dense: (request.by != SearchBy::Words)
+                .then_some(dense)
+                .into_iter()
+                .collect(),
+            text: (request.by != SearchBy::Meaning).then_some(text),
             filter: request.filter.clone(),
             limit: request.limit,
         };
@@ -238,7 +257,7 @@ impl Index {
 
     async fn embed_query(&self, text: String) -> Result<Embedding, IndexError> {
         let encoder = self.encoder.clone();
-        Ok(tokio::task::spawn_blocking(move || encoder.embed(&text)).await??)
+        Ok(tokio::task::spawn_blocking(move || encoder.embed(&text, Role::Query)).await??)
     }
 }
 

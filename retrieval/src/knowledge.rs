@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::chunk::{Block, Document, Passage, blocks, chunk};
-use crate::embedding::{CompactEmbedding, Embedding};
+use crate::embedding::{CompactEmbedding, Embedding, nearness};
 use crate::encoder::Encoder;
 use crate::index::{
     Draft, DraftBlock, Index, IndexError, OnProgress, SearchRequest, StoredBlock, point_id,
@@ -24,7 +24,7 @@ pub struct Hit {
     /// For ordering the hits of one search, and for nothing else.
     pub score: f32,
     /// How near the passage is in meaning, in `[-1, 1]`: comparable between searches.
-    pub cosine: f32,
+    pub nearness: f32,
 }
 
 /// A block of a passage that was found.
@@ -33,7 +33,7 @@ pub struct NearBlock {
     /// The block.
     pub block: Block,
     /// How near it is in meaning, in `[-1, 1]`.
-    pub cosine: f32,
+    pub nearness: f32,
 }
 
 /// What the payload holds.
@@ -146,13 +146,13 @@ impl KnowledgeIndex {
             let stored: Stored = serde_json::from_value(point.payload.into())?;
             let blocks = stored.blocks.into_iter().map(|stored| NearBlock {
                 block: stored.block,
-                cosine: nearest(&stored.meanings, &meaning),
+                nearness: nearest(&stored.meanings, &meaning),
             });
             Ok(Hit {
                 passage: stored.passage,
                 blocks: blocks.collect(),
                 score: point.score,
-                cosine: point.dense_score.unwrap_or_default(),
+                nearness: point.dense_score.map_or(-1.0, nearness),
             })
         };
         points.into_iter().map(to_hit).collect()
@@ -168,8 +168,8 @@ impl KnowledgeIndex {
 }
 
 fn nearest(meanings: &[CompactEmbedding], question: &Embedding) -> f32 {
-    let cosines = meanings.iter().map(|meaning| meaning.cosine(question));
-    cosines.max_by(f32::total_cmp).unwrap_or_default()
+    let near = meanings.iter().map(|meaning| meaning.nearness(question));
+    near.max_by(f32::total_cmp).unwrap_or(-1.0)
 }
 
 fn of(document: &str) -> Filter {

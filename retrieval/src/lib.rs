@@ -22,8 +22,8 @@ mod store;
 
 pub use chunk::{Block, Document, Passage, PassageLength, blocks, chunk, chunk_to};
 pub use embedding::{Embedding, NoDirection};
-pub use encoder::{Encoder, EncoderError, EncoderFiles, MAX_TOKENS};
-pub use index::{IndexError, OnProgress, Progress, SearchRequest};
+pub use encoder::{Damage, Encoder, EncoderError, EncoderFiles, MAX_TOKENS, Reading, Role};
+pub use index::{IndexError, OnProgress, Progress, SearchBy, SearchRequest};
 pub use knowledge::{Hit, KnowledgeIndex, NearBlock};
 pub use records::{Entry, EntryHit, RecordIndex};
 pub use store::{

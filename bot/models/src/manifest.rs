@@ -11,10 +11,8 @@ use crate::checksum::Checksum;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Weights of the text encoder.
+    /// The text encoder with its tokenizer.
     Encoder,
-    /// What cuts text into the encoder's tokens, and its settings.
-    Tokenizer,
     /// The library that runs the encoder.
     Runtime,
     /// Writes replies.
@@ -30,7 +28,6 @@ impl Role {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Encoder => "encoder",
-            Self::Tokenizer => "tokenizer",
             Self::Runtime => "runtime",
             Self::Reply => "reply",
             Self::Draft => "draft",

@@ -20,7 +20,7 @@ const EXCERPT_CHARS: usize = 320;
 const SHORTLIST: usize = 10;
 
 /// How much meaning counts beside words.
-const COSINE_WEIGHT: f32 = 2.5;
+const NEARNESS_WEIGHT: f32 = 2.5;
 /// Each part of what words count.
 const WORDS_WEIGHT: f32 = 0.7;
 /// How much it counts that a piece has a number at all.
@@ -86,9 +86,9 @@ impl Turns {
         } else {
             self.library.embed(question.to_owned()).await?
         };
-        let cosines = self.library.nearness(embedding, told.collect()).await?;
-        for (piece, cosine) in pieces.iter_mut().zip(cosines) {
-            piece.score += COSINE_WEIGHT * cosine;
+        let nearness = self.library.nearness(embedding, told.collect()).await?;
+        for (piece, nearness) in pieces.iter_mut().zip(nearness) {
+            piece.score += NEARNESS_WEIGHT * nearness;
         }
         pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(Basis {
@@ -150,7 +150,7 @@ impl Basis {
 /// enough; best by their words first.
 fn pieces(facts: &[Fact], question: &str, floor: f32) -> Vec<Piece> {
     let shown = facts.iter().filter(|fact| match fact.kind {
-        FactKind::Knowledge => !fact.internal && fact.cosine >= Some(floor),
+        FactKind::Knowledge => !fact.internal && fact.nearness >= Some(floor),
         FactKind::Product => true,
         FactKind::Order | FactKind::Profile => false,
     });
@@ -233,7 +233,7 @@ mod tests {
     fn basis(question: &str) -> Basis {
         let mut pieces = pieces(&facts(), question, 0.3);
         for piece in &mut pieces {
-            piece.score += COSINE_WEIGHT * 0.6;
+            piece.score += NEARNESS_WEIGHT * 0.6;
         }
         Basis {
             pieces,

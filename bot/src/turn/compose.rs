@@ -20,7 +20,7 @@ const LEANING: f32 = 0.25;
 /// Probability from which somebody is taken to be upset.
 const UPSET: f32 = 0.85;
 /// How much farther from the question than a product's own description a passage beside it may be,
-/// in cosine.
+/// in nearness.
 const BESIDE_A_PRODUCT: f32 = 0.05;
 /// Earlier messages given to the model.
 const HISTORY: usize = 4;
@@ -165,7 +165,7 @@ impl Turns {
         };
         let found = self.retrieve(draft).await?;
         draft.clock.lap("retrieve");
-        let best = found.best_cosine();
+        let best = found.best_nearness();
         if finding.is_none()
             && let Some(written) = self.suggest(draft, &desk, best).await?
         {
@@ -208,8 +208,8 @@ impl Turns {
         };
         let described = finding.facts.iter().map(|fact| fact.text.clone()).collect();
         let question = draft.understood.understanding.embedding.clone();
-        let cosines = self.library.nearness(question, described).await?;
-        let nearest = cosines.into_iter().fold(0.0, f32::max);
+        let nearness = self.library.nearness(question, described).await?;
+        let nearest = nearness.into_iter().fold(0.0, f32::max);
         found.keep_nearer_than(nearest - BESIDE_A_PRODUCT);
         Ok(found)
     }

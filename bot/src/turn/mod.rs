@@ -102,11 +102,12 @@ pub(crate) struct Turns {
     pub config: Arc<Config>,
 }
 
-/// What was understood, with the English that the desk and the encoder read.
+/// What was understood, with the English that the desk, the search by words and the guard read.
 #[derive(Clone, Debug)]
 struct Understood {
     understanding: Understanding,
-    /// The message in English: itself, well spelt, or its translation.
+    /// The message in English: itself, well spelt, or its translation; itself also where it needs
+    /// none.
     english: String,
     /// Whether `english` is a translation.
     translated: bool,
@@ -133,7 +134,7 @@ impl Turns {
         clock.lap("open");
         self.hub
             .send(conversation, &ServerFrame::Typing { on: true });
-        let understood = self.understand(&open).await?;
+        let mut understood = self.understand(&open).await?;
         clock.lap("understand");
         let angry = open.angry_with(&understood.understanding);
         let signals = decide::Signals {
@@ -145,6 +146,10 @@ impl Turns {
         };
         let (action, rule) = decide::decide(&signals, &self.config.policy);
         clock.lap("decide");
+        if action == Action::Answer && understood.understanding.language != Language::english() {
+            self.put_into_english(&mut understood, &open).await?;
+            clock.lap("translate");
+        }
         let mut draft = Draft {
             open: &open,
             understood: &understood,
@@ -159,7 +164,7 @@ impl Turns {
         self.deliver(finished, turn).await.map(Some)
     }
 
-    /// Language, spelling or translation for the encoder's sake, and the classifier.
+    /// Language, spelling, and the classifier, which reads the message in its own language.
     async fn understand(&self, open: &OpenTurn) -> Result<Understood, TurnError> {
         let usual = open.usual_language();
         let understander = Arc::clone(&self.understander);
@@ -170,21 +175,41 @@ impl Turns {
         })
         .await?;
         let is_english = language == Language::english();
-        let translation = if is_english {
-            None
+        let read = if is_english {
+            self.library.spelled(&text)
         } else {
-            self.translate(open).await
+            text
         };
-        let translated = translation.is_some();
-        let english = translation.unwrap_or_else(|| self.library.spelled(&text));
-        let read = english.clone();
+        let english = read.clone();
         let understanding = blocking(move || understander.understand(&read, language)).await??;
         let today = self.config.company.today();
         Ok(Understood {
             understanding,
             english: calendar::with_weekdays(&english, today).into_owned(),
-            translated,
+            translated: false,
         })
+    }
+
+    /// Translates the message, where the model can now. What it wants is then told from both: the
+    /// classifier has learnt from more English messages than others.
+    async fn put_into_english(
+        &self,
+        understood: &mut Understood,
+        open: &OpenTurn,
+    ) -> Result<(), TurnError> {
+        let Some(translation) = self.translate(open).await else {
+            return Ok(());
+        };
+        let understander = Arc::clone(&self.understander);
+        let read = translation.clone();
+        let english =
+            blocking(move || understander.understand(&read, Language::english())).await??;
+        let own = &mut understood.understanding.intent;
+        *own = own.averaged(&english.intent);
+        let today = self.config.company.today();
+        understood.english = calendar::with_weekdays(&translation, today).into_owned();
+        understood.translated = true;
+        Ok(())
     }
 
     /// Stores the turn, then tells the clients.

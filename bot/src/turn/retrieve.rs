@@ -10,7 +10,7 @@ use crate::facts::Fact;
 use crate::library::{Hit, Question};
 use crate::protocol::Source;
 
-/// Cosine of the nearest passage or block from which a message that names hardly anything needs nothing that
+/// Nearness of the nearest passage or block from which a message that names hardly anything needs nothing that
 /// was said before.
 const STANDS_ALONE: f32 = 0.42;
 
@@ -42,7 +42,7 @@ impl Turns {
             let embedding = draft.understood.understanding.embedding.clone();
             let hits = self.search(draft, english, Some(embedding)).await?;
             let found = self.found(hits, english.clone(), english);
-            if reference == Reference::None || found.best_cosine() >= STANDS_ALONE {
+            if reference == Reference::None || found.best_nearness() >= STANDS_ALONE {
                 return Ok(found);
             }
         }
@@ -93,23 +93,23 @@ impl Turns {
 }
 
 impl Found {
-    /// Cosine of the passage or block nearest in meaning; 0 when nothing was found.
-    pub(super) fn best_cosine(&self) -> f32 {
+    /// Nearness of the passage or block nearest in meaning; 0 when nothing was found.
+    pub(super) fn best_nearness(&self) -> f32 {
         let blocks = self.hits.iter().flat_map(|hit| &hit.blocks);
-        let passages = self.hits.iter().map(|hit| hit.cosine);
-        let cosines = passages.chain(blocks.map(|block| block.cosine));
-        cosines.fold(0.0, f32::max)
+        let passages = self.hits.iter().map(|hit| hit.nearness);
+        let nearness = passages.chain(blocks.map(|block| block.nearness));
+        nearness.fold(0.0, f32::max)
     }
 
-    /// Leaves out the facts whose passage is farther from the question than `cosine`.
-    pub(super) fn keep_nearer_than(&mut self, cosine: f32) {
-        self.facts.retain(|fact| fact.cosine >= Some(cosine));
+    /// Leaves out the facts whose passage is farther from the question than `nearness`.
+    pub(super) fn keep_nearer_than(&mut self, nearness: f32) {
+        self.facts.retain(|fact| fact.nearness >= Some(nearness));
     }
 
     /// The best passage's own words and their source, when it is clearly right.
     pub(super) fn preview(&self, config: &Retrieval) -> Option<Excerpt> {
         let best = self.hits.first()?;
-        let is_right = best.cosine >= config.clear && !best.is_internal();
+        let is_right = best.nearness >= config.clear && !best.is_internal();
         is_right.then(|| self.excerpt_of(best)).flatten()
     }
 

@@ -19,7 +19,7 @@ const MOST_SOURCES: usize = 3;
 const EXCERPT_CHARS: usize = 320;
 
 /// How much meaning counts beside all that words tell.
-const COSINE_WEIGHT: f32 = 6.0;
+const NEARNESS_WEIGHT: f32 = 6.0;
 /// How much a title that the question names counts: "Blue Account" is not about "True Blue Account".
 const TITLE_WEIGHT: f32 = 1.2;
 /// Length of a usual block, in characters.
@@ -43,7 +43,7 @@ struct Candidate {
     position: usize,
     text: String,
     words: HashSet<String>,
-    cosine: f32,
+    nearness: f32,
     score: f32,
 }
 
@@ -72,7 +72,7 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
             + TITLE_WEIGHT * title_fit(&hit.title, selection.query)
             + if asks_amount && has_amount { 0.25 } else { 0.0 };
         // A long block shares words with any question, and costs what two short ones do.
-        candidate.score = score / (1.0 + length).sqrt() + COSINE_WEIGHT * candidate.cosine;
+        candidate.score = score / (1.0 + length).sqrt() + NEARNESS_WEIGHT * candidate.nearness;
     }
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut chosen: Vec<Candidate> = Vec::new();
@@ -133,7 +133,7 @@ pub(super) fn sources(facts: &[Fact]) -> Vec<Source> {
 fn candidates(hits: &[Hit]) -> Vec<Candidate> {
     let mut all = Vec::new();
     for (hit, found) in hits.iter().enumerate() {
-        for (position, NearBlock { block, cosine }) in found.blocks.iter().enumerate() {
+        for (position, NearBlock { block, nearness }) in found.blocks.iter().enumerate() {
             let text = sayable(&block.text);
             if text.is_empty() {
                 continue;
@@ -145,7 +145,7 @@ fn candidates(hits: &[Hit]) -> Vec<Candidate> {
                 position,
                 text,
                 words,
-                cosine: *cosine,
+                nearness: *nearness,
                 score: 0.0,
             });
         }
@@ -158,7 +158,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
     for candidate in chosen {
         match facts.last_mut() {
             Some((hit, fact)) if *hit == candidate.hit => {
-                fact.cosine = fact.cosine.map(|known| known.max(candidate.cosine));
+                fact.nearness = fact.nearness.map(|known| known.max(candidate.nearness));
                 fact.text.push('\n');
                 fact.text.push_str(&candidate.text);
             }
@@ -174,7 +174,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
                         title: hit.title.clone(),
                         url: hit.url.clone(),
                         text: candidate.text.clone(),
-                        cosine: Some(hit.cosine.max(candidate.cosine)),
+                        nearness: Some(hit.nearness.max(candidate.nearness)),
                         internal: hit.is_internal(),
                     },
                 ));
@@ -280,10 +280,13 @@ mod tests {
             text: text.into(),
             blocks: retrieval::blocks(text)
                 .into_iter()
-                .map(|block| NearBlock { block, cosine: 0.6 })
+                .map(|block| NearBlock {
+                    block,
+                    nearness: 0.6,
+                })
                 .collect(),
             url: None,
-            cosine: 0.6,
+            nearness: 0.6,
             score: 1.0,
         }
     }
@@ -316,7 +319,7 @@ mod tests {
         let text = "The reply card is blue, and the card is printed on paper.\n\n\
             We take Visa and Mastercard, credit or debit.";
         let mut hits = [hit("p", "Paying", text)];
-        hits[0].blocks[0].cosine = 0.1;
+        hits[0].blocks[0].nearness = 0.1;
         let query = "which card can I pay with?";
         let selection = Selection {
             query,
@@ -332,14 +335,14 @@ mod tests {
 
     #[test]
     fn the_nearest_document_comes_first_in_its_own_order() {
-        let policy = |ordinal, text, cosine| {
+        let policy = |ordinal, text, nearness| {
             let mut hit = hit("policy", "Returns", text);
             hit.ordinal = ordinal;
-            hit.blocks[0].cosine = cosine;
+            hit.blocks[0].nearness = nearness;
             hit
         };
         let mut other = hit("gifts", "Gifts", "A gift comes back with its card.");
-        other.blocks[0].cosine = 0.2;
+        other.blocks[0].nearness = 0.2;
         let hits = [
             other,
             policy(2, "Your money comes back within 3 days.", 0.9),

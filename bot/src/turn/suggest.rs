@@ -8,7 +8,7 @@ use crate::desk::Desk;
 
 /// Products named at most.
 const MOST: usize = 3;
-/// How much farther from the wish than the nearest product another one may be, in cosine.
+/// How much farther from the wish than the nearest product another one may be, in nearness.
 const NEAR: f32 = 0.1;
 
 /// Whether somebody says that they look for something to buy, whatever the classifier makes of whom
@@ -34,7 +34,7 @@ fn wishes(english: &str) -> bool {
 
 impl Turns {
     /// The products that fit a question about products better than any passage of the knowledge,
-    /// whose cosine to the question is `rival`.
+    /// whose nearness to the question is `rival`.
     pub(super) async fn suggest(
         &self,
         draft: &Draft<'_>,
@@ -56,7 +56,10 @@ impl Turns {
             .library
             .search_products(english, understanding.embedding.clone(), MOST)
             .await?;
-        let nearest = found.iter().map(|(_, cosine)| *cosine).fold(0.0, f32::max);
+        let nearest = found
+            .iter()
+            .map(|(_, nearness)| *nearness)
+            .fold(0.0, f32::max);
         if nearest < self.config.retrieval.floor || nearest <= rival {
             return Ok(None);
         }

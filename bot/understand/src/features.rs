@@ -1,22 +1,24 @@
-//! What a head sees of a message: the encoder's embedding, and hashed n-grams of its characters
-//! and words beside it.
+//! What a head sees of a message: the encoder's states behind three of its layers, and hashed
+//! n-grams of its characters and words beside them.
 //!
-//! The n-grams carry what a sub-word encoder trained on tidy English blurs: typos, shouting,
-//! negations, and scripts that it does not know. They cost no second pass.
+//! The n-grams carry what a sub-word encoder blurs: typos, shouting, negations. They cost no second
+//! pass.
 
-use retrieval::Embedding;
+use retrieval::Reading;
 
 /// Number of n-gram buckets.
 pub(crate) const BUCKETS: usize = 2048;
 
-/// Length of the n-grams' half beside the embedding's, which has length 1: by cross-validation on
-/// the default training data.
-const NGRAM_WEIGHT: f32 = 0.7;
+/// Length of the n-grams' part beside each layer's, which has length 1: by cross-validation on the
+/// default training data.
+const NGRAM_WEIGHT: f32 = 0.3;
 
-/// The feature vector of a message: `embedding.dimension() + BUCKETS` numbers.
-pub(crate) fn features(text: &str, embedding: &Embedding) -> Vec<f32> {
-    let mut all = Vec::with_capacity(embedding.dimension() + BUCKETS);
-    all.extend_from_slice(embedding.as_slice());
+/// The feature vector of a message: a layer's width for each layer, and `BUCKETS` numbers.
+pub(crate) fn features(text: &str, reading: &Reading) -> Vec<f32> {
+    let mut all = reading.embedding.as_slice().to_vec();
+    for layer in &reading.middle {
+        all.extend_from_slice(layer.as_slice());
+    }
     all.extend(
         hashed_ngrams(text)
             .into_iter()

@@ -41,6 +41,16 @@ impl Ranking {
             .map_or(0.0, |scored| scored.probability)
     }
 
+    /// The mean of two rankings of the same labels: what two readings of one message make likely.
+    #[must_use]
+    pub fn averaged(&self, other: &Self) -> Self {
+        let mean = |scored: &Scored| Scored {
+            label: scored.label.clone(),
+            probability: (scored.probability + other.probability(&scored.label)) / 2.0,
+        };
+        Self::new(self.0.iter().map(mean).collect())
+    }
+
     /// The ranking itself.
     pub fn as_slice(&self) -> &[Scored] {
         &self.0
@@ -124,6 +134,20 @@ mod tests {
         };
         assert_eq!(head.rank(&[1.0, 0.0]).top(), "a");
         assert_eq!(head.rank(&[1.0, 1.0]).top(), "b");
+    }
+
+    #[test]
+    fn a_mean_of_two_rankings_has_both_in_it() {
+        let ranking = |a: f32| {
+            let scored = |label: &str, probability| Scored {
+                label: label.into(),
+                probability,
+            };
+            Ranking::new(vec![scored("a", a), scored("b", 1.0 - a)])
+        };
+        let mean = ranking(0.9).averaged(&ranking(0.0));
+        assert_eq!(mean.top(), "b");
+        assert!((mean.probability("a") - 0.45).abs() < 1e-6);
     }
 
     proptest! {

@@ -16,6 +16,9 @@ pub const SENTIMENT: &str = "sentiment";
 /// Name of the head for what must not be answered by a bot alone.
 pub const CONCERN: &str = "concern";
 
+/// The encoder whose states the heads are for: numbers of another one would mean nothing to them.
+const ENCODER: &str = "multilingual-e5-small";
+
 /// Why heads cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadsError {
@@ -94,7 +97,10 @@ impl Heads {
     /// # Errors
     /// [`HeadsError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), HeadsError> {
-        let mut metadata = HashMap::from([("version".to_owned(), self.version.clone())]);
+        let mut metadata = HashMap::from([
+            ("version".to_owned(), self.version.clone()),
+            ("encoder".to_owned(), ENCODER.to_owned()),
+        ]);
         let mut tensors: Vec<(String, Tensor)> = Vec::new();
         let mut names: Vec<&String> = self.by_name.keys().collect();
         names.sort();
@@ -129,6 +135,9 @@ impl Heads {
         let tensors =
             SafeTensors::deserialize(bytes).map_err(|error| invalid(error.to_string()))?;
         let metadata = header.metadata().clone().unwrap_or_default();
+        if metadata.get("encoder").map(String::as_str) != Some(ENCODER) {
+            return Err(invalid("it was trained for another encoder".into()));
+        }
         let mut heads = Self {
             version: metadata.get("version").cloned().unwrap_or_default(),
             ..Self::default()

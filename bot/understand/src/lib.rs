@@ -99,14 +99,14 @@ impl Understander {
         text: &str,
         language: Language,
     ) -> Result<Understanding, EncoderError> {
-        let embedding = self.encoder.embed(text)?;
-        let whole = features::features(text, &embedding);
+        let reading = self.encoder.read(text)?;
+        let whole = features::features(text, &reading);
         let mut understanding = Understanding {
             intent: self.rank(INTENT, &whole),
             sentiment: self.rank(SENTIMENT, &whole),
             concern: self.rank(CONCERN, &whole),
             language,
-            embedding,
+            embedding: reading.embedding,
         };
         if is_worth_a_closer_look(&understanding) {
             self.look_closer(text, &mut understanding)?;
@@ -140,9 +140,9 @@ impl Understander {
         sentences.retain(|sentence| sentence.unicode_words().count() <= MOST_WORDS);
         sentences.reverse();
         sentences.truncate(MOST_SENTENCES);
-        let embeddings = self.encoder.embed_batch(&sentences)?;
-        for (sentence, embedding) in sentences.iter().zip(&embeddings) {
-            let vector = features::features(sentence, embedding);
+        let readings = self.encoder.read_batch(&sentences)?;
+        for (sentence, reading) in sentences.iter().zip(&readings) {
+            let vector = features::features(sentence, reading);
             let concern = self.rank(CONCERN, &vector);
             if concern.probability(NO_CONCERN) < whole.concern.probability(NO_CONCERN) {
                 whole.concern = concern;

@@ -3,32 +3,38 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
+use random_word::Lang;
 use strsim::osa_distance;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Shortest word that is put right: among short ones, every word has a neighbour.
 const LEAST_LETTERS: usize = 5;
+/// English words, in small letters.
+static ENGLISH: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| random_word::all(Lang::En).iter().copied().collect());
 /// Letters from which a word may be wrong in two places.
 const TWO_MISTAKES: usize = 8;
 
 /// What the company's words are, and which of them a misspelt one is.
 ///
-/// A word is misspelt when neither the company nor the dictionary has it. It becomes the company's
+/// A word is misspelt when neither the company nor a dictionary has it. It becomes the company's
 /// word nearest to it by edits (insertions, deletions, substitutions and transpositions of
 /// neighbours), the more frequent one of several. First and last letter must agree: mistakes are
 /// seldom there, and an other ending makes an other form of the word. A word near none stays, and
 /// so do names: what is capitalised within a sentence, and what holds a digit or sign.
 #[derive(Clone, Debug)]
 pub struct Spelling {
-    /// Words of the language, in small letters.
+    /// Words that are right beside those of English, in small letters: names, other languages'.
     dictionary: HashSet<String>,
     /// The company's words in small letters, with how often each occurs.
     words: HashMap<String, usize>,
 }
 
 impl Spelling {
-    /// One that knows no company yet, and changes nothing.
+    /// One that knows no company yet, and changes nothing. `dictionary` is of words that are right
+    /// beside those of English, in small letters.
     #[must_use]
     pub fn new(dictionary: HashSet<String>) -> Self {
         Self {
@@ -82,7 +88,9 @@ impl Spelling {
     /// The word that `word` was meant to be; `None` when it is one, or like none.
     fn right(&self, word: &str) -> Option<&str> {
         let letters = word.chars().count();
-        let is_right = self.words.contains_key(word) || self.dictionary.contains(word);
+        let is_right = self.words.contains_key(word)
+            || self.dictionary.contains(word)
+            || ENGLISH.contains(word);
         if letters < LEAST_LETTERS || is_right || word.contains('\'') {
             return None;
         }
@@ -118,7 +126,7 @@ mod tests {
     use super::*;
 
     fn shop() -> Spelling {
-        let dictionary = ["mouse", "about", "porto", "except", "which"];
+        let dictionary = ["porto", "wifi"];
         let mut spelling = Spelling::new(dictionary.map(str::to_owned).into());
         spelling.learn(
             "Delivery to Germany takes 4 to 7 days. We accept cards, which we doesn't like.",

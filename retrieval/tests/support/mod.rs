@@ -22,11 +22,7 @@ pub(crate) fn encoder_files() -> EncoderFiles {
         path
     };
     EncoderFiles {
-        model: file("all-minilm-l6-v2-int8.onnx"),
-        tokenizer: file("tokenizer.json"),
-        config: file("config.json"),
-        special_tokens_map: file("special_tokens_map.json"),
-        tokenizer_config: file("tokenizer_config.json"),
+        model: file("multilingual-e5-small-q4.e5s1"),
         runtime: file("libonnxruntime.so.1.31.1"),
     }
 }
