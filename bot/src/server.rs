@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use crm::{CrmError, Store};
-use generate::{ApiKey, Engine, EngineConfig, GenerateError, Generator, Remote, RemoteConfig};
+use generate::{
+    ApiKey, Engine, EngineConfig, GenerateError, Generator, Remote, RemoteConfig, Silent,
+};
 use models::{ModelError, ModelStore, Registry};
 use parking_lot::RwLock;
 use retrieval::{Encoder, EncoderError, EncoderFiles};
@@ -288,6 +290,7 @@ pub fn load_heads(config: &Config) -> Result<Heads, HeadsError> {
 enum Loaded {
     Local(Engine),
     Remote(Arc<Remote>),
+    None,
 }
 
 impl Loaded {
@@ -295,6 +298,7 @@ impl Loaded {
         match self {
             Self::Local(engine) => Arc::new(engine.clone()),
             Self::Remote(remote) => Arc::clone(remote) as Arc<dyn Generator>,
+            Self::None => Arc::new(Silent),
         }
     }
 }
@@ -334,5 +338,6 @@ fn load_generator(config: &Config, models: &ModelStore) -> Result<Loaded, StartE
             })?;
             Ok(Loaded::Remote(Arc::new(remote)))
         }
+        Backend::None => Ok(Loaded::None),
     }
 }

@@ -5,7 +5,7 @@
 //! [`House`](house::House) is a server over it; [`replay`](replay::replay) plays
 //! [`Dialogue`](dialogue::Dialogue)s in it; [`Summary`](summary::Summary) counts and
 //! [`report`] prints; [`compare`] tells what a change made better and worse. [`classify`] judges
-//! the classifier alone, and [`connections`] weighs a server's idle connections.
+//! the classifier alone, [`retrieve`](mod@retrieve) the search alone, and [`connections`] weighs a server's idle connections.
 
 pub mod chat;
 pub mod checks;
@@ -21,6 +21,7 @@ pub mod phrasing;
 pub mod played;
 pub mod replay;
 pub mod report;
+pub mod retrieve;
 pub mod summary;
 pub mod wording;
 pub mod worlds;

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
@@ -11,12 +12,15 @@ use evals::compare::{self, Comparison, Gates, Recording};
 use evals::connections;
 use evals::dialogue::{self, Dialogue};
 use evals::house::{House, Plan};
+use evals::played::PlayedTurn;
 use evals::replay::{PATIENCE, replay};
 use evals::report;
+use evals::retrieve;
 use evals::summary::Summary;
 use evals::worlds::World;
-use frontdesk::Config;
+use frontdesk::{Backend, Config};
 use indicatif::{ProgressBar, ProgressStyle};
+use retrieval::{EdgeStore, KnowledgeIndex};
 use serde::Serialize;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -37,6 +41,8 @@ struct Cli {
 enum Command {
     /// Plays labelled dialogues through a server of its own and checks every turn.
     Replay(Replay),
+    /// Says how well the documents are found that hold the answers, each way of searching apart.
+    Retrieve(Retrieve),
     /// Trains a head on labelled messages, or takes trained ones, and judges it on others.
     Classify(Classify),
     /// Says what got better and worse between two replays of the same dialogues.
@@ -45,8 +51,9 @@ enum Command {
     Connections(Connections),
 }
 
+/// What is played, and where.
 #[derive(Debug, Args)]
-struct Replay {
+struct Stage {
     /// File of dialogues, one JSON object a line.
     dialogues: PathBuf,
     /// World whose dialogues are played; those of others are passed over.
@@ -55,9 +62,6 @@ struct Replay {
     /// Folder that holds the world's folder.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// File to write every turn and all figures to.
-    #[arg(long)]
-    json: Option<PathBuf>,
     /// Plays at most so many dialogues.
     #[arg(long)]
     limit: Option<usize>,
@@ -67,6 +71,21 @@ struct Replay {
     /// Configuration file of the server.
     #[arg(long)]
     config: Option<PathBuf>,
+    /// File to write everything to.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Retrieve {
+    #[command(flatten)]
+    stage: Stage,
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    #[command(flatten)]
+    stage: Stage,
     /// Reply model: a name from the list of models, a path, or `owner/repository/file.gguf`.
     #[arg(long)]
     model: Option<String>,
@@ -137,6 +156,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         .init();
     match cli.command {
         Command::Replay(options) => run_replay(options).await?,
+        Command::Retrieve(options) => run_retrieve(options.stage).await?,
         Command::Connections(options) => run_connections(options).await?,
         Command::Classify(options) => run_classify(&options)?,
         Command::Compare(options) => return run_compare(&options),
@@ -145,37 +165,72 @@ async fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn run_replay(options: Replay) -> anyhow::Result<()> {
-    let dialogues = choose(dialogue::read(&options.dialogues)?, &options)?;
     let config = config(&options)?;
-    let data = options
-        .data
-        .unwrap_or_else(|| options.world.usual_data().to_owned());
+    let stage = options.stage;
+    let dialogues = choose(dialogue::read(&stage.dialogues)?, &stage)?;
+    let turns = play(&stage, &dialogues, config, options.keep).await?;
+    let summary = Summary::of(&turns);
+    println!("{}\n{}", report::tables(&summary), report::failures(&turns));
+    if let Some(file) = stage.json {
+        report::write_json(&file, &summary, &turns)?;
+    }
+    Ok(())
+}
+
+/// Plays `dialogues` in a house of their own, whose folder stays where it is to be kept.
+async fn play(
+    stage: &Stage,
+    dialogues: &[Dialogue],
+    config: Config,
+    keep: Option<PathBuf>,
+) -> anyhow::Result<Vec<PlayedTurn>> {
+    let usual_data = || stage.world.usual_data().to_owned();
     let plan = Plan {
-        world: options.world,
-        data,
+        world: stage.world,
+        data: stage.data.clone().unwrap_or_else(usual_data),
         config,
-        keep: options.keep,
+        keep,
     };
     eprintln!(
         "preparing the world {} and starting the server",
         plan.world.name()
     );
     let house = House::open(plan).await?;
-
-    let turns = dialogues
-        .iter()
-        .map(|dialogue| dialogue.turns.len() as u64)
-        .sum();
-    let bar = progress(turns, "turns")?;
+    let turns = dialogues.iter().map(|dialogue| dialogue.turns.len() as u64);
+    let bar = progress(turns.sum(), "turns")?;
     let desk = house.desk(PATIENCE);
-    let turns = replay(&desk, &dialogues, |played| bar.inc(played.len() as u64)).await?;
+    let played = replay(&desk, dialogues, |played| bar.inc(played.len() as u64)).await?;
     bar.finish_and_clear();
     house.close().await;
+    Ok(played)
+}
 
-    let summary = Summary::of(&turns);
-    println!("{}\n{}", report::tables(&summary), report::failures(&turns));
-    if let Some(file) = options.json {
-        report::write_json(&file, &summary, &turns)?;
+async fn run_retrieve(stage: Stage) -> anyhow::Result<()> {
+    let dialogues = choose(dialogue::read(&stage.dialogues)?, &stage)?;
+    let folder = tempfile::tempdir()?;
+    let mut config = Config::load(stage.config.as_deref(), &toml::Table::new())?;
+    config.generate.backend = Backend::None;
+    let encoder = frontdesk::load_encoder(&frontdesk::model_store(&config)?)?;
+    let played = play(
+        &stage,
+        &dialogues,
+        config.clone(),
+        Some(folder.path().to_owned()),
+    )
+    .await?;
+
+    config.data.dir = folder.path().to_owned();
+    let store = Arc::new(EdgeStore::open(&config.data.index_dir())?);
+    let index = KnowledgeIndex::new(encoder, store);
+    index.open().await?;
+    let mut questions = retrieve::questions(&dialogues, &played);
+    let bar = progress(questions.len() as u64, "questions")?;
+    retrieve::search(&index, &mut questions, || bar.inc(1)).await?;
+    bar.finish_and_clear();
+    let report = retrieve::Report::of(questions);
+    println!("{}", retrieve::tables(&report));
+    if let Some(file) = &stage.json {
+        write_json(file, &report)?;
     }
     Ok(())
 }
@@ -260,7 +315,7 @@ fn run_compare(options: &Compare) -> anyhow::Result<ExitCode> {
 }
 
 /// The dialogues of the world that were asked for.
-fn choose(dialogues: Vec<Dialogue>, options: &Replay) -> anyhow::Result<Vec<Dialogue>> {
+fn choose(dialogues: Vec<Dialogue>, options: &Stage) -> anyhow::Result<Vec<Dialogue>> {
     let world = options.world.name();
     let asked = |dialogue: &Dialogue| {
         dialogue.world == world && (options.only.is_empty() || options.only.contains(&dialogue.id))
@@ -285,7 +340,7 @@ fn choose(dialogues: Vec<Dialogue>, options: &Replay) -> anyhow::Result<Vec<Dial
 }
 
 fn config(options: &Replay) -> anyhow::Result<Config> {
-    let mut config = Config::load(options.config.as_deref(), &toml::Table::new())?;
+    let mut config = Config::load(options.stage.config.as_deref(), &toml::Table::new())?;
     if let Some(model) = &options.model {
         config.models.reply.clone_from(model);
     }
@@ -357,7 +412,7 @@ mod tests {
     }
 
     fn chosen(arguments: &[&str]) -> Vec<String> {
-        let chosen = choose(dialogues(), &options(arguments)).unwrap();
+        let chosen = choose(dialogues(), &options(arguments).stage).unwrap();
         chosen.into_iter().map(|dialogue| dialogue.id).collect()
     }
 
@@ -373,7 +428,7 @@ mod tests {
     fn a_dialogue_that_is_not_there_is_an_error() {
         for arguments in [&["--only", "b"], &["--only", "z"], &["--limit", "0"]] {
             assert!(
-                choose(dialogues(), &options(arguments)).is_err(),
+                choose(dialogues(), &options(arguments).stage).is_err(),
                 "{arguments:?}"
             );
         }

@@ -9,10 +9,11 @@ use serde_json::Value;
 
 /// Stages of a turn in the order they happen; others are listed after them. `preview`,
 /// `first_token` and `total` are counted from the turn's beginning, the rest from the stage before.
-pub const STAGES: [&str; 11] = [
+pub const STAGES: [&str; 12] = [
     "open",
     "understand",
     "decide",
+    "translate",
     "desk",
     "retrieve",
     "preview",
@@ -68,6 +69,11 @@ pub fn documents(outcome: &Outcome) -> Vec<&str> {
         .flatten()
         .filter_map(Value::as_str)
         .collect()
+}
+
+/// What was looked up; `None` where nothing was.
+pub fn question(outcome: &Outcome) -> Option<&str> {
+    outcome.record.get("question").and_then(Value::as_str)
 }
 
 /// Milliseconds of every stage that took place.

@@ -9,6 +9,7 @@ mod generation;
 mod remote;
 mod request;
 mod scripted;
+mod silent;
 mod text;
 
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ pub use generation::{Chunk, Finish, Generation, Meter, Usage};
 pub use remote::{ApiKey, Remote, RemoteConfig};
 pub use request::{PromptMessage, Request, Role};
 pub use scripted::{Script, Scripted};
+pub use silent::Silent;
 
 /// Why nothing, or nothing more, is written. The text is fit for a log and for an operator.
 #[derive(Debug, thiserror::Error)]

@@ -156,13 +156,15 @@ pub enum Backend {
     Local,
     /// An OpenAI-compatible server.
     Remote,
+    /// Nobody: questions are answered in the pages' own words, for machines too small for a model.
+    None,
 }
 
 /// Writing replies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Generate {
-    /// `local` or `remote`.
+    /// `local`, `remote` or `none`.
     pub backend: Backend,
     /// Base address of the remote server (`http://127.0.0.1:8000/v1`).
     pub url: Option<Url>,
@@ -227,9 +229,9 @@ pub struct Retrieval {
     pub passages: usize,
     /// Characters of facts given to the model: every 100 tokens cost a second on two cores.
     pub fact_chars: usize,
-    /// Cosine from which the best passage is shown at once.
+    /// Nearness in meaning, up to 1, from which the best passage is shown at once.
     pub clear: f32,
-    /// Cosine below which nothing is known about the question.
+    /// Nearness in meaning below which nothing is known about the question.
     pub floor: f32,
 }
 

@@ -65,6 +65,8 @@ pub(super) struct OutcomeRecord<'a> {
     /// The message with its misspelt words put right.
     corrected: Option<&'a str>,
     understanding: &'a Understanding,
+    /// What was looked up: the message, with what it goes on from.
+    question: Option<&'a str>,
     facts: &'a [Fact],
     documents: &'a [String],
     reply: &'a str,
@@ -124,6 +126,7 @@ pub(super) fn outcome(draft: &Draft<'_>, written: &Written, turns: &Turns) -> Ou
         corrected: Some(draft.understood.english.as_str())
             .filter(|english| !draft.understood.translated && *english != draft.open.text),
         understanding,
+        question: written.question.as_deref(),
         facts: &written.facts,
         documents: &written.documents,
         reply: &written.text,
