@@ -240,7 +240,7 @@ impl Default for Retrieval {
         Self {
             qdrant_url: None,
             qdrant_api_key: None,
-            passages: 8,
+            passages: 10,
             fact_chars: 600,
             clear: 0.60,
             floor: 0.32,

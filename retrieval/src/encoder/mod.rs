@@ -164,11 +164,7 @@ impl Encoder {
             damage,
         })?;
         let layers = weights.shape.layers;
-        let outputs: Vec<usize> = MIDDLE_LAYERS
-            .into_iter()
-            .filter(|layer| *layer < layers)
-            .chain([layers])
-            .collect();
+        let outputs: Vec<usize> = MIDDLE_LAYERS.into_iter().chain([layers]).collect();
         let norm = Some(&weights.embedding_norm);
         let session = session_options(&runtime, threads.max(1)).and_then(|options| {
             graph::session(
@@ -224,7 +220,7 @@ impl Encoder {
     ) -> Result<Vec<Embedding>, EncoderError> {
         let model = &self.model;
         model.run_all(texts, role, &[model.layers], |states| {
-            states.iter().map(|last| model.mean(last)).next_back()
+            model.mean(states.last().ok_or(NoDirection)?)
         })
     }
 
@@ -245,14 +241,12 @@ impl Encoder {
         let mut layers: Vec<usize> = MIDDLE_LAYERS.to_vec();
         layers.push(model.layers);
         model.run_all(messages, Role::Query, &layers, |states| {
-            let (last, middle) = states.split_last()?;
-            let middle = middle.iter().rev().map(|states| model.mean(states).ok());
-            Some(model.mean(last).and_then(|embedding| {
-                Ok(Reading {
-                    embedding,
-                    middle: middle.collect::<Option<_>>().ok_or(NoDirection)?,
-                })
-            }))
+            let (last, middle) = states.split_last().ok_or(NoDirection)?;
+            let middle = middle.iter().rev().map(|states| model.mean(states));
+            Ok(Reading {
+                embedding: model.mean(last)?,
+                middle: middle.collect::<Result<_, _>>()?,
+            })
         })
     }
 }
@@ -271,7 +265,7 @@ impl Loaded {
         texts: &[String],
         role: Role,
         layers: &[usize],
-        take: impl Fn(&[&[f32]]) -> Option<Result<T, NoDirection>>,
+        take: impl Fn(&[&[f32]]) -> Result<T, NoDirection>,
     ) -> Result<Vec<T>, EncoderError> {
         let mut order: Vec<(usize, &str)> = texts.iter().map(String::as_str).enumerate().collect();
         order.sort_by_key(|(_, text)| text.len());
@@ -289,11 +283,7 @@ impl Loaded {
                 .run(&rows, layers, &take)
                 .map_err(EncoderError::Encode)?;
             for ((position, _), result) in batch.iter().zip(taken) {
-                let count = EncoderError::Count {
-                    texts: texts.len(),
-                    got: results.len(),
-                };
-                results.push((*position, result.ok_or(count)??));
+                results.push((*position, result?));
             }
         }
         results.sort_by_key(|(position, _)| *position);

@@ -188,7 +188,7 @@ impl Shape {
             && shape.inner.is_multiple_of(BLOCK)
             && shape.positions > super::MAX_TOKENS
             && shape.token_types > 0
-            && (1..100).contains(&shape.layers);
+            && (super::MIDDLE_LAYERS[1] + 1..100).contains(&shape.layers);
         if is_sound {
             Ok(shape)
         } else {
