@@ -284,7 +284,7 @@ impl Library {
 }
 
 /// One of each in turn, without repetition.
-fn interleave(first: Vec<Hit>, second: Vec<Hit>, limit: usize) -> Vec<Hit> {
+pub(crate) fn interleave(first: Vec<Hit>, second: Vec<Hit>, limit: usize) -> Vec<Hit> {
     let mut merged: Vec<Hit> = Vec::new();
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     loop {

@@ -32,6 +32,9 @@ pub(super) const HYPOTHETICAL: &[&str] = &[
     "i want to",
 ];
 
+/// Words for what the company does: "do you wait until the old one is back?".
+const PRACTICE: &[&str] = &["do you", "will you", "are you going to"];
+
 /// Intents that ask for something to be done, or for a rule.
 pub(super) const NOT_LOOKUPS: &[&str] = &[
     "cancel_order",
@@ -369,11 +372,12 @@ fn completeness(
             "could you confirm",
             "can you confirm",
         ]);
+    let is_lookup = is_own_intent(enquiry.intent) && !words.has_any(PRACTICE);
     if NOT_LOOKUPS.contains(&enquiry.intent) {
         Completeness::Partial
     } else if is_rule {
         Completeness::Background
-    } else if listed || aspects.any_of_order() || is_own_intent(enquiry.intent) {
+    } else if listed || aspects.any_of_order() || is_lookup {
         Completeness::Whole
     } else {
         Completeness::Partial

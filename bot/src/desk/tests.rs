@@ -118,6 +118,13 @@ fn an_order_is_found_by_what_is_in_it() {
 }
 
 #[test]
+fn what_the_company_does_is_not_in_the_order_alone() {
+    let text = "I asked to swap my yoga mat. Do you wait until the old one is back?";
+    let finding = found(Shop::new().ask(text, "track_order", &Focus::default()));
+    assert_eq!(finding.completeness, Completeness::Partial);
+}
+
+#[test]
 fn it_points_to_the_order_last_talked_about() {
     let shop = Shop::new();
     let first = found(shop.ask("where is my yoga mat", "track_order", &Focus::default()));

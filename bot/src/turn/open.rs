@@ -208,8 +208,13 @@ impl Reference {
             |at: usize| words[at] == "there" && at > 0 && ["is", "are"].contains(&words[at - 1]);
         let points =
             (0..words.len()).any(|at| POINTERS.contains(&words[at]) && !is_existential(at));
+        // "How many can come in each month?": of what, the message before says.
+        let counts_nothing = words.windows(3).any(|run| {
+            run[..2] == ["how", "many"]
+                && ["can", "may", "are", "do", "does", "did", "will", "were"].contains(&run[2])
+        });
         let opens = OPENERS.iter().any(|opener| lower.starts_with(opener));
-        if words.len() <= Self::POINTING && (points || opens) {
+        if words.len() <= Self::POINTING && (points || opens || counts_nothing) {
             Self::Certain
         } else if words.len() <= Self::SHORT && words::content(english).count() < 2 {
             Self::Perhaps
@@ -243,6 +248,11 @@ mod tests {
             ("Do you ship to Australia?", Reference::None),
             ("Is there a monthly fee?", Reference::None),
             ("How long?", Reference::Perhaps),
+            (
+                "how many can come in each month for nothing?",
+                Reference::Certain,
+            ),
+            ("How many transfers can I make?", Reference::None),
             (
                 "What discount do members get on safe deposit boxes of the bank?",
                 Reference::None,

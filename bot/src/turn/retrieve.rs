@@ -7,7 +7,7 @@ use super::select::{self, Selection};
 use super::{Draft, TurnError, Turns};
 use crate::config::Retrieval;
 use crate::facts::Fact;
-use crate::library::{Hit, Question};
+use crate::library::{Hit, Question, interleave};
 use crate::protocol::Source;
 
 /// Nearness of the nearest passage or block from which a message that names hardly anything needs nothing that
@@ -34,20 +34,22 @@ pub(super) struct Excerpt {
 }
 
 impl Turns {
-    /// Looks the message up; a follow-up together with what it follows.
+    /// Looks the message up; a follow-up also together with what it follows. Neither way alone: a
+    /// long topic drowns a short question, and the question alone does not say what it is about.
     pub(super) async fn retrieve(&self, draft: &Draft<'_>) -> Result<Found, TurnError> {
         let english = &draft.understood.english;
         let reference = draft.open.reference(english);
+        let embedding = draft.understood.understanding.embedding.clone();
+        let alone = self.search(draft, english, Some(embedding)).await?;
         if reference != Reference::Certain {
-            let embedding = draft.understood.understanding.embedding.clone();
-            let hits = self.search(draft, english, Some(embedding)).await?;
-            let found = self.found(hits, english.clone(), english);
+            let found = self.found(alone.clone(), english.clone(), english);
             if reference == Reference::None || found.best_nearness() >= STANDS_ALONE {
                 return Ok(found);
             }
         }
         let query = draft.open.with_topic(english);
-        let hits = self.search(draft, &query, None).await?;
+        let whole = self.search(draft, &query, None).await?;
+        let hits = interleave(whole, alone, self.config.retrieval.passages);
         Ok(self.found(hits, query, english))
     }
 
