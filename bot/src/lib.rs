@@ -31,3 +31,4 @@ pub use config::{
 pub use desk::Currency;
 pub use server::{Server, StartError, load_encoder, load_heads, model_store};
 pub use telemetry::install_logs;
+pub use turn::guard::{Withheld, withheld};

@@ -9,6 +9,7 @@
 mod bound;
 mod claims;
 mod content;
+mod measured;
 mod values;
 
 use std::collections::HashSet;
@@ -19,15 +20,16 @@ use bound::BoundValue;
 pub(super) use claims::{
     confesses_ignorance, consequence, has_placeholder, is_bare_answer, is_invitation,
 };
+use measured::Measures;
 pub(super) use values::values;
 
 use super::words;
-use crate::facts::Fact;
+use crate::facts::{Fact, FactKind};
 
 /// Why a sentence is withheld.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "reason", content = "what")]
-pub(crate) enum Withheld {
+pub enum Withheld {
     /// A number, amount or date that no fact holds.
     Value(String),
     /// A link or e-mail address that no fact holds.
@@ -48,11 +50,42 @@ pub(crate) enum Withheld {
     Repeats,
 }
 
+/// Why `sentence`, in answer to `question`, is withheld from a customer of `company` where
+/// `passages`, each a title and a text, are all that is known; `None` where it may leave.
+pub fn withheld(
+    passages: &[(&str, &str)],
+    question: &str,
+    company: &str,
+    sentence: &str,
+) -> Option<Withheld> {
+    let fact = |(title, text): &(&str, &str)| Fact {
+        kind: FactKind::Knowledge,
+        source: (*title).to_owned(),
+        title: (*title).to_owned(),
+        url: None,
+        text: (*text).to_owned(),
+        nearness: None,
+        internal: false,
+    };
+    let guard = Guard::new(&Grounds {
+        passages: &passages.iter().map(fact).collect::<Vec<_>>(),
+        records: &[],
+        conversation: &[question.to_owned()],
+        told: "",
+        question,
+        company,
+        same_language: true,
+    });
+    guard.check(sentence).err()
+}
+
 /// What a reply may rest on.
 #[derive(Debug)]
 pub(crate) struct Guard {
     /// Values of records and passages, each with what it is said of.
     facts_values: Vec<BoundValue>,
+    /// Amounts and durations of records and passages.
+    measures: Measures,
     /// Values of the conversation.
     told_values: HashSet<String>,
     same_language: bool,
@@ -108,6 +141,7 @@ impl Guard {
         words.extend(words::all(grounds.company));
         Self {
             facts_values: bound::bound_values(grounds),
+            measures: Measures::new(grounds),
             told_values: told().flat_map(|text| values(text)).collect(),
             same_language: grounds.same_language,
             links: texts().flat_map(|text| values::links(text)).collect(),
@@ -117,10 +151,7 @@ impl Guard {
             company: words::all(grounds.company).collect(),
             told: words::all(grounds.told).collect(),
             told_denies: claims::no_longer_can(grounds.told),
-            statements: facts()
-                .flat_map(|fact| retrieval::sentences::split(fact))
-                .map(|sentence| content::Statement::new(&sentence))
-                .collect(),
+            statements: content::statements(grounds),
         }
     }
 
@@ -153,6 +184,9 @@ impl Guard {
         }
         if !self.same_language {
             return Ok(());
+        }
+        if let Some(value) = self.measures.misplaced(sentence, &self.told_values) {
+            return Err(Withheld::Value(value));
         }
         if let Some(name) = content::names(sentence).find(|name| !self.holds_name(name)) {
             return Err(Withheld::Name(name));
@@ -204,14 +238,21 @@ impl Guard {
         if claims::is_courtesy(sentence) {
             return Ok(());
         }
-        let Some((share, statement)) = said.best_support(&self.statements) else {
+        let Some(share) = said.best_support(&self.statements) else {
             return Err(Withheld::Unsupported);
         };
-        if said.contradicts(statement, share) {
+        let clauses: Vec<_> = content::clauses(sentence)
+            .map(content::Statement::new)
+            .collect();
+        let finer = content::finer_clauses(sentence).map(content::Statement::new);
+        let mut claims = finer.chain(clauses.iter().cloned());
+        if claims.any(|claim| claim.is_contradicted_by(&self.statements)) {
             return Err(Withheld::Polarity);
         }
-        let mut clauses = content::clauses(sentence).map(content::Statement::new);
-        if clauses.any(|clause| clause.denies_beyond(&self.statements)) {
+        if clauses
+            .iter()
+            .any(|clause| clause.denies_beyond(&self.statements))
+        {
             return Err(Withheld::Unsupported);
         }
         // "If you pay by cheque, it costs $5" ties a true value to a case that nobody spoke of.
@@ -286,6 +327,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_listed_as_impossible_is_denied() {
+        let listed = "Candles that have been lit.\nStandard delivery is refunded; express is not.";
+        let check = |sentence| {
+            let passages = [("Returns > What cannot be returned", listed)];
+            withheld(&passages, "can I return a candle?", "Tern", sentence)
+        };
+        let yes = "Yes, you can return candles that have been lit.";
+        assert_eq!(check(yes), Some(Withheld::Polarity));
+        assert_eq!(
+            check("Candles that have been lit cannot be returned."),
+            None
+        );
+        assert_eq!(check("Standard delivery is refunded."), None);
+    }
+
+    #[test]
     fn a_yes_before_nothing_is_taken_back() {
         let yes = "Yes, there is a monthly fee.";
         assert!(Guard::is_taken_back_by(yes, "The monthly fee is $0.00."));
@@ -300,6 +357,7 @@ mod tests {
             "The Gold card costs $150 a year.",
             "You can return your order #A20417 within 30 days of delivery.",
             "Cash advances are not allowed.",
+            "The Gold card costs $150 a year, and cash advances are not allowed.",
             "If you return your order, it is possible within 30 days of delivery.",
             "I'm sorry about the trouble.",
             "I'm sorry to hear that your parcel has not come.",

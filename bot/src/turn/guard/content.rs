@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::Grounds;
 use crate::turn::words;
 
 /// Share of a sentence's content words that one statement must hold.
@@ -15,8 +16,12 @@ pub(super) const LEAST_OF_A_VERDICT: f32 = 0.6;
 pub(super) const LEAST_OF_A_CONDITION: f32 = 0.6;
 /// From this share on a sentence says what has been said.
 pub(super) const REPEATS: f32 = 0.85;
-/// From this share on two sentences speak of the same thing, so that their polarity must agree.
+/// From this fit on two sentences speak of the same thing, so that their polarity must agree.
 const SAME_THING: f32 = 0.75;
+/// Words that a statement needs for that.
+const LEAST_WORDS: usize = 2;
+/// Longest item of a list, in words.
+const ITEM_WORDS: usize = 16;
 
 const NEGATIONS: &[&str] = &[
     "not",
@@ -134,43 +139,149 @@ fn is_plain_start(begins: bool, word: &str) -> bool {
 pub(super) struct Statement {
     content: Vec<String>,
     denies: bool,
-    /// Whether any part of it denies.
-    negates: bool,
+    /// How often it denies something.
+    negations: usize,
+    /// Content of the heading that it is an item of: "What cannot be returned".
+    heading: Vec<String>,
+}
+
+/// What the facts state: their sentences, their clauses, and the items of lists under headings that
+/// deny.
+pub(super) fn statements(grounds: &Grounds<'_>) -> Vec<Statement> {
+    let mut all = Vec::new();
+    for record in grounds.records {
+        add_statements("", record, &mut all);
+    }
+    for fact in grounds.passages {
+        all.push(Statement::new(&fact.title));
+        add_statements(&fact.title, &fact.text, &mut all);
+    }
+    all
+}
+
+fn add_statements(title: &str, text: &str, all: &mut Vec<Statement>) {
+    let mut denied = title
+        .split(" > ")
+        .find(|heading| lists_what_is_denied(heading));
+    let sentences = retrieval::sentences::split(text);
+    for sentence in &sentences {
+        let (heading, sentence) = without_heading(sentence);
+        if heading.is_some() {
+            denied = heading
+                .filter(|heading| lists_what_is_denied(heading))
+                .or(denied);
+        }
+        all.push(Statement::new(sentence));
+        // Each clause speaks for itself, too, and so does an item of what is denied: "standard is
+        // refunded; express is not."
+        for clause in finer_clauses(sentence) {
+            let statement = Statement::new(clause);
+            match denied {
+                Some(denied) if is_item(clause) => all.push(Statement {
+                    denies: true,
+                    negations: 1,
+                    heading: sorted_content(denied),
+                    ..statement
+                }),
+                Some(_) | None => all.push(statement),
+            }
+        }
+    }
+}
+
+/// A line's own heading, "What it costs: Nothing", apart from what it says.
+fn without_heading(sentence: &str) -> (Option<&str>, &str) {
+    const MOST_WORDS: usize = 8;
+    let parts = sentence.split_once(": ").filter(|(heading, rest)| {
+        heading.split_whitespace().count() <= MOST_WORDS
+            && !heading.contains(['.', ',', ';', '!'])
+            && rest.starts_with(|c: char| c.is_uppercase())
+    });
+    parts.map_or((None, sentence), |(heading, rest)| (Some(heading), rest))
+}
+
+/// Whether a heading says that what is listed below it is not possible.
+fn lists_what_is_denied(heading: &str) -> bool {
+    let lower = heading.to_lowercase();
+    let asks = ["what ", "which ", "where ", "who "];
+    asks.iter().any(|word| lower.starts_with(word)) && denies(heading)
+}
+
+/// Whether a sentence is no more than the name of something: "Candles that have been lit."
+fn is_item(sentence: &str) -> bool {
+    // Wherever they stand, something is said.
+    const MODALS: &[&str] = &["can", "cannot", "will", "may", "must", "should"];
+    const VERBS: &[&str] = &[
+        "is", "are", "was", "can", "cannot", "will", "may", "must", "has", "have", "do", "does",
+        "we", "you", "ask", "see",
+    ];
+    let mut main = sentence;
+    for beyond in [" that ", " which ", " once ", " when ", " if ", " unless "] {
+        main = main.split(beyond).next().unwrap_or(main);
+    }
+    let has = |text: &str, listed: &[&str]| {
+        let mut words = text.split(|c: char| !(c.is_alphanumeric() || c == '\''));
+        words.any(|word| listed.contains(&word.to_lowercase().as_str()))
+    };
+    let words = sentence.split_whitespace().count();
+    words <= ITEM_WORDS && !has(sentence, MODALS) && !has(main, VERBS)
+}
+
+fn sorted_content(text: &str) -> Vec<String> {
+    let content = words::content(text);
+    let mut content: Vec<String> = content
+        .filter(|word| !NEGATIONS.contains(&word.as_str()))
+        .collect();
+    content.sort();
+    content.dedup();
+    content
+}
+
+/// The sentence without the verdict that it begins with: "No, it is free" denies nothing of it.
+fn without_verdict(sentence: &str) -> &str {
+    let rest = sentence.split_once(", ").filter(|(first, _)| {
+        let first = first.trim().to_lowercase();
+        first == "no" || first == "yes"
+    });
+    rest.map_or(sentence, |(_, rest)| rest)
 }
 
 impl Statement {
     pub(super) fn new(sentence: &str) -> Self {
-        let mut content: Vec<String> = words::content(sentence).collect();
-        content.sort();
-        content.dedup();
+        let sentence = without_verdict(without_heading(sentence).1);
         Self {
-            content,
+            content: sorted_content(sentence),
             denies: denies(sentence),
-            negates: negations(sentence) > 0,
+            negations: negations(sentence),
+            heading: Vec::new(),
         }
     }
 
     /// Whether it denies something, and no statement that denies speaks of it: "and Amex is not
     /// accepted" beside facts that do not name it.
     pub(super) fn denies_beyond(&self, statements: &[Self]) -> bool {
-        let bears = |statement: &&Self| {
-            statement.negates
-                && self.share(|word| statement.content.binary_search(word).is_ok()) >= LEAST_IN_ONE
-        };
+        let bears =
+            |statement: &&Self| statement.negations > 0 && self.share_of(statement) >= LEAST_IN_ONE;
         self.denies && self.has_content() && !statements.iter().any(|known| bears(&known))
     }
 
-    /// The statement that holds the largest share of this one's content, with that share.
-    pub(super) fn best_support<'s>(&self, statements: &'s [Self]) -> Option<(f32, &'s Self)> {
-        statements
-            .iter()
-            .map(|statement| {
-                (
-                    self.share(|word| statement.content.binary_search(word).is_ok()),
-                    statement,
-                )
-            })
-            .max_by(|a, b| a.0.total_cmp(&b.0))
+    /// The largest share of this one's content that one of `statements` holds.
+    pub(super) fn best_support(&self, statements: &[Self]) -> Option<f32> {
+        let shares = statements.iter().map(|statement| self.share_of(statement));
+        shares.max_by(f32::total_cmp)
+    }
+
+    fn share_of(&self, statement: &Self) -> f32 {
+        self.share(|word| {
+            statement.content.binary_search(word).is_ok()
+                || statement.heading.binary_search(word).is_ok()
+        })
+    }
+
+    /// Whether it denies one thing at most, so that it can be told from its number of negations
+    /// whether it denies.
+    pub(super) fn is_single(&self) -> bool {
+        self.negations < 2
     }
 
     /// Whether it has words that carry content.
@@ -186,7 +297,7 @@ impl Statement {
                 .filter(|word| !words.contains(*word))
                 .cloned()
                 .collect(),
-            ..*self
+            ..self.clone()
         }
     }
 
@@ -205,10 +316,31 @@ impl Statement {
         words().next().is_none() || words().any(|word| other.content.binary_search(word).is_ok())
     }
 
-    /// Whether both speak of the same thing and one denies what the other affirms.
-    pub(super) fn contradicts(&self, other: &Self, share: f32) -> bool {
-        let back = other.share(|word| self.content.binary_search(word).is_ok());
-        self.denies != other.denies && share >= SAME_THING && back >= SAME_THING
+    /// Whether one of `statements` speaks of the same thing and denies what this one affirms, or the
+    /// other way round, and none that agrees speaks of it as closely.
+    pub(super) fn is_contradicted_by(&self, statements: &[Self]) -> bool {
+        if self.content.len() < LEAST_WORDS {
+            return false;
+        }
+        let best = |agrees: bool| {
+            let fits = statements
+                .iter()
+                .filter(|known| known.content.len() >= LEAST_WORDS)
+                // Of one that denies two things, its clauses speak.
+                .filter(|known| agrees || known.is_single())
+                .filter(|known| (known.denies == self.denies) == agrees)
+                .map(|known| self.fit(known));
+            fits.fold(0.0, f32::max)
+        };
+        let against = best(false);
+        against >= SAME_THING && against > best(true)
+    }
+
+    /// How much two statements have in common, from 0 to 1: the harmonic mean of both shares.
+    fn fit(&self, known: &Self) -> f32 {
+        let share = self.share_of(known);
+        let back = known.share(|word| self.content.binary_search(word).is_ok());
+        2.0 * share * back / (share + back).max(f32::MIN_POSITIVE)
     }
 
     fn share(&self, holds: impl Fn(&String) -> bool) -> f32 {
@@ -226,6 +358,13 @@ pub(super) fn clauses(sentence: &str) -> impl Iterator<Item = &str> {
     parts.flat_map(|part| part.split(", but "))
 }
 
+/// The same, and what is joined within them: "we take no orders and keep no lists".
+pub(super) fn finer_clauses(sentence: &str) -> impl Iterator<Item = &str> {
+    let parts = clauses(sentence).flat_map(|clause| clause.split(" and "));
+    let parts = parts.flat_map(|part| part.split(", because "));
+    parts.flat_map(|part| part.split(", except "))
+}
+
 /// Whether the sentence denies; a double negation affirms.
 pub(super) fn denies(sentence: &str) -> bool {
     negations(sentence) % 2 == 1
@@ -233,6 +372,8 @@ pub(super) fn denies(sentence: &str) -> bool {
 
 fn negations(sentence: &str) -> usize {
     let lower = sentence.to_lowercase().replace('\u{2019}', "'");
+    // "For any reason or none" denies nothing.
+    let lower = lower.replace("or none", "");
     let count = lower
         .split(|c: char| !(c.is_alphanumeric() || c == '\''))
         .filter(|word| NEGATIONS.contains(word))
