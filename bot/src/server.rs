@@ -229,7 +229,7 @@ async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<A
     let config = Arc::new(config);
     let turns = Arc::new(Turns {
         store,
-        understander: Arc::new(Understander::new(encoder, heads)),
+        understander: Arc::new(Understander::new(encoder, heads)?),
         library: Arc::new(library),
         catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
         generator: generator.handle(),
@@ -274,16 +274,16 @@ pub fn load_encoder(models: &ModelStore) -> Result<Encoder, StartError> {
     })?)
 }
 
-/// The built-in heads, with the company's own in their place.
+/// The built-in heads, and the company's own, which go before them.
 ///
 /// # Errors
 /// [`HeadsError`].
-pub fn load_heads(config: &Config) -> Result<Heads, HeadsError> {
-    let mut heads = Heads::builtin()?;
-    if let Some(path) = &config.understand.heads {
-        heads.replace_with(Heads::load(path)?);
-    }
-    Ok(heads)
+pub fn load_heads(config: &Config) -> Result<Vec<Heads>, HeadsError> {
+    let own = config.understand.heads.as_deref().map(Heads::load);
+    [Some(Heads::builtin()), own]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// What writes.

@@ -122,3 +122,57 @@ async fn a_running_server_takes_in_imports_and_builds_its_index_anew() {
     let answer = client.ask("Do you wrap lamps as gifts?").await;
     assert!(is_wrapping(&answer), "{answer}");
 }
+
+/// Messages of two wishes, about things that say nothing of the wish.
+fn labelled_messages() -> String {
+    let things = [
+        "lamp", "scarf", "kettle", "hammock", "jumper", "pen", "skillet", "mug",
+    ];
+    let wishes = [
+        ("track_order", "where is my THING now"),
+        ("track_order", "has the THING left your warehouse yet"),
+        ("track_order", "my THING has not come, when will it"),
+        ("track_order", "any news of the parcel with the THING"),
+        ("get_refund", "I want my money back for the THING"),
+        ("get_refund", "please refund the THING"),
+        ("get_refund", "give me back what I paid for the THING"),
+        ("get_refund", "the THING is bad, I would like a refund"),
+    ];
+    let line = |(intent, text): (&str, &str), thing: &str| {
+        let text = text.replace("THING", thing);
+        format!("{}\n", json!({ "text": text, "intent": intent }))
+    };
+    let lines = things
+        .iter()
+        .flat_map(|thing| wishes.iter().map(move |wish| line(*wish, thing)));
+    lines.collect()
+}
+
+#[tokio::test]
+async fn tuned_layers_are_written_with_their_heads_and_tell_new_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::at(folder.path());
+    let [examples, file] = ["examples.jsonl", "heads.safetensors"].map(|n| folder.path().join(n));
+    std::fs::write(&examples, labelled_messages()).unwrap();
+    let [examples, out] = [&examples, &file].map(|path| path.to_string_lossy().into_owned());
+    let full = ["--mode", "full", "--epochs", "2"];
+    let output = program.output(&[&["train", &examples, "--out", &out], &full[..]].concat());
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(said.contains("64 examples"), "{said}");
+
+    // Four layers in 8-bit integers.
+    assert!(std::fs::metadata(&file).unwrap().len() > 7_000_000);
+    let models = frontdesk::model_store(&frontdesk::Config::default()).unwrap();
+    let encoder = frontdesk::load_encoder(&models).unwrap();
+    let heads = understand::Heads::load(&file).unwrap();
+    let understander = understand::Understander::new(encoder, vec![heads]).unwrap();
+    for (text, intent) in [
+        ("where has my blanket got to", "track_order"),
+        ("refund me for the blanket", "get_refund"),
+    ] {
+        let english = understand::Language::english();
+        let understood = understander.understand(text, english).unwrap();
+        assert_eq!(understood.intent.top(), intent, "{text}");
+    }
+}

@@ -11,8 +11,11 @@ use std::time::Instant;
 use retrieval::{Embedding, Encoder, EncoderError, Role};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use understand::{Example, Heads, Language, Ranking, TrainError, TrainOptions, Understander};
+use understand::{
+    Example, Heads, HeadsError, Language, Ranking, TrainError, TrainOptions, Understander,
+};
 
+use crate::curves::{self, Bin, Covered};
 use crate::percentile::Spread;
 
 pub use figures::{ClassFigures, Figures, Judgement, OutOfScope};
@@ -61,6 +64,9 @@ pub enum ClassifyError {
     /// Trained heads have no head for the label.
     #[error("these heads have none called {0:?}")]
     NoHead(String),
+    /// The heads cannot be written.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// Training failed.
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -76,6 +82,9 @@ pub struct Labelled {
     pub text: String,
     /// Its label.
     pub label: String,
+    /// Its sentiment, or its intent where the label is the sentiment: learnt together with the label
+    /// where layers are tuned.
+    pub beside: Option<String>,
 }
 
 /// What of a file is taken.
@@ -135,7 +144,17 @@ impl Selection {
         };
         let text = row.get("text").and_then(Value::as_str);
         let text = text.ok_or("there is no \"text\"")?.to_owned();
-        Ok(Some(Labelled { text, label }))
+        let beside = if self.field == SENTIMENT {
+            understand::INTENT
+        } else {
+            SENTIMENT
+        };
+        let beside = row.get(beside).and_then(Value::as_str).map(str::to_owned);
+        Ok(Some(Labelled {
+            text,
+            label,
+            beside,
+        }))
     }
 }
 
@@ -169,6 +188,14 @@ impl Trained {
         }
     }
 
+    /// Writes the heads.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Heads`].
+    pub fn save(&self, file: &Path) -> Result<(), ClassifyError> {
+        Ok(self.heads.save(file)?)
+    }
+
     /// Trains a head on `rows`. `progress` hears the share done, in `[0, 1]`.
     ///
     /// Where `strangers` has out-of-scope messages and `rows` has none to learn from, they will be
@@ -184,7 +211,9 @@ impl Trained {
         options: TrainOptions,
         mut progress: impl FnMut(f32),
     ) -> Result<Self, ClassifyError> {
-        let examples: Vec<Example> = rows.iter().map(|row| example(row, field)).collect();
+        let together = options.tune.is_some();
+        let example = |row: &Labelled| example(row, field, together);
+        let examples: Vec<Example> = rows.iter().map(example).collect();
         let trained = understand::train(encoder, &examples, options, |done, _| progress(done))?;
         let has_strangers = |rows: &[Labelled]| rows.iter().any(|row| is_stranger(&row.label));
         let mut known = Vec::new();
@@ -211,12 +240,13 @@ fn is_stranger(label: &str) -> bool {
     OUT_OF_SCOPE.contains(&label)
 }
 
-fn example(row: &Labelled, field: &str) -> Example {
+fn example(row: &Labelled, field: &str, together: bool) -> Example {
     let label = Some(row.label.clone());
+    let beside = row.beside.clone().filter(|_| together);
     let (intent, sentiment) = if field == SENTIMENT {
-        (None, label)
+        (beside, label)
     } else {
-        (label, None)
+        (label, beside)
     };
     Example {
         text: row.text.clone(),
@@ -258,6 +288,13 @@ pub struct Report {
     pub per_class: Vec<ClassFigures>,
     /// Rows are the right labels, columns the given ones.
     pub confusion: Vec<Vec<usize>>,
+    /// How true the probabilities are.
+    pub reliability: Vec<Bin>,
+    /// What a threshold on the probability would cost.
+    pub coverage: Vec<Covered>,
+    /// Milliseconds of each message.
+    #[serde(skip)]
+    pub latencies: Vec<f64>,
     /// The surest mistakes.
     pub mistakes: Vec<Mistake>,
 }
@@ -283,7 +320,7 @@ pub fn judge(
     labels.extend(insiders.iter().map(|row| row.label.clone()));
     let labels: Vec<String> = labels.into_iter().collect();
 
-    let understander = Understander::new(encoder, heads);
+    let understander = Understander::new(encoder, vec![heads])?;
     let mut judge = |row: &Labelled| -> Result<Seen, ClassifyError> {
         let began = Instant::now();
         let understanding = understander.understand(&row.text, Language::english())?;
@@ -378,11 +415,19 @@ fn report(
     mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
     mistakes.truncate(MISTAKES);
     let seen = inside.iter().chain(outside);
+    let latencies: Vec<f64> = seen.map(|seen| seen.milliseconds).collect();
+    let sure: Vec<(f64, bool)> = judged
+        .iter()
+        .map(|row| (row.confidence(), row.given() == row.right))
+        .collect();
     Report {
         figures: Figures::of(&judged),
         intervals: bootstrap::intervals(&judged),
         out_of_scope: OutOfScope::of(&known, &strange),
-        milliseconds: Spread::of(seen.map(|seen| seen.milliseconds)),
+        milliseconds: Spread::of(latencies.iter().copied()),
+        reliability: curves::reliability(&sure),
+        coverage: curves::coverage(&sure),
+        latencies,
         per_class: figures::per_class(&labels, &judged),
         confusion: figures::confusion(&judged),
         labels,
@@ -444,6 +489,7 @@ mod tests {
             .map(|n| Labelled {
                 text: format!("message {n}"),
                 label: "a".to_owned(),
+                beside: None,
             })
             .collect();
         let (rest, fifth) = hold_out(rows.clone());

@@ -1,150 +1,38 @@
 //! `frontdesk-evals`: plays labelled dialogues against Frontdesk, compares what came of it, and
 //! weighs connections.
 
-use std::path::{Path, PathBuf};
+mod cli;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 use evals::classify::{self, Labelled, Selection, Trained};
 use evals::compare::{self, Comparison, Gates, Recording};
 use evals::connections;
 use evals::dialogue::{self, Dialogue};
+use evals::guard;
 use evals::house::{House, Plan};
+use evals::html::{self, HtmlError};
 use evals::played::PlayedTurn;
 use evals::replay::{PATIENCE, replay};
 use evals::report;
 use evals::retrieve;
 use evals::summary::Summary;
-use evals::worlds::World;
 use frontdesk::{Backend, Config};
 use indicatif::{ProgressBar, ProgressStyle};
 use retrieval::{EdgeStore, KnowledgeIndex};
 use serde::Serialize;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
-use understand::{Heads, TrainOptions};
+use understand::{Heads, TrainOptions, TuneOptions};
+
+use cli::{Classify, Cli, Command, Compare, Connections, Guard, Output, Replay, Stage};
 
 /// What is logged unless `RUST_LOG` says otherwise. The index engine warns of its own defaults.
 const USUAL_LOG: &str = "warn,qdrant_edge=error";
-
-/// Measures Frontdesk.
-#[derive(Debug, Parser)]
-#[command(name = "frontdesk-evals", version)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Plays labelled dialogues through a server of its own and checks every turn.
-    Replay(Replay),
-    /// Says how well the documents are found that hold the answers, each way of searching apart.
-    Retrieve(Retrieve),
-    /// Trains a head on labelled messages, or takes trained ones, and judges it on others.
-    Classify(Classify),
-    /// Says what got better and worse between two replays of the same dialogues.
-    Compare(Compare),
-    /// Opens idle connections to a running server and weighs its process.
-    Connections(Connections),
-}
-
-/// What is played, and where.
-#[derive(Debug, Args)]
-struct Stage {
-    /// File of dialogues, one JSON object a line.
-    dialogues: PathBuf,
-    /// World whose dialogues are played; those of others are passed over.
-    #[arg(long, value_enum)]
-    world: World,
-    /// Folder that holds the world's folder.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Plays at most so many dialogues.
-    #[arg(long)]
-    limit: Option<usize>,
-    /// Plays only the dialogues of these ids.
-    #[arg(long, value_delimiter = ',')]
-    only: Vec<String>,
-    /// Configuration file of the server.
-    #[arg(long)]
-    config: Option<PathBuf>,
-    /// File to write everything to.
-    #[arg(long)]
-    json: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct Retrieve {
-    #[command(flatten)]
-    stage: Stage,
-}
-
-#[derive(Debug, Args)]
-struct Replay {
-    #[command(flatten)]
-    stage: Stage,
-    /// Reply model: a name from the list of models, a path, or `owner/repository/file.gguf`.
-    #[arg(long)]
-    model: Option<String>,
-    /// Empty folder to leave the server's data in.
-    #[arg(long)]
-    keep: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct Classify {
-    /// Labelled messages to train on, JSONL; may be repeated.
-    #[arg(long, required_unless_present = "heads")]
-    train: Vec<PathBuf>,
-    /// Labelled messages to judge, JSONL; a fifth of those to train on when absent.
-    #[arg(long, required_unless_present = "train")]
-    test: Vec<PathBuf>,
-    /// Field of the label: `intent`, `sentiment`, or any other.
-    #[arg(long, value_name = "FIELD")]
-    label: String,
-    /// Takes only messages whose field has this value (`language=en`); may be repeated.
-    #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = field_value)]
-    only: Vec<(String, String)>,
-    /// Trained heads to judge, in place of training.
-    #[arg(long, conflicts_with = "train")]
-    heads: Option<PathBuf>,
-    /// Inverse strength of the L2 penalty.
-    #[arg(long, default_value_t = TrainOptions::default().c)]
-    c: f32,
-    /// File to write all figures to.
-    #[arg(long)]
-    json: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct Compare {
-    /// The replay before the change: a file that `replay --json` wrote.
-    before: PathBuf,
-    /// The replay after it.
-    after: PathBuf,
-    /// File of gates; the exit code is 1 when one is broken.
-    #[arg(long)]
-    gates: Option<PathBuf>,
-    /// File to write the comparison to.
-    #[arg(long)]
-    json: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct Connections {
-    /// The chat (`ws://127.0.0.1:8080/v1/chat`).
-    #[arg(long)]
-    url: String,
-    /// How many connections.
-    #[arg(long, default_value_t = 10_000)]
-    count: usize,
-    /// Id of the server's process.
-    #[arg(long)]
-    pid: u32,
-}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -159,6 +47,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Retrieve(options) => run_retrieve(options.stage).await?,
         Command::Connections(options) => run_connections(options).await?,
         Command::Classify(options) => run_classify(&options)?,
+        Command::Guard(options) => run_guard(&options)?,
         Command::Compare(options) => return run_compare(&options),
     }
     Ok(ExitCode::SUCCESS)
@@ -171,10 +60,11 @@ async fn run_replay(options: Replay) -> anyhow::Result<()> {
     let turns = play(&stage, &dialogues, config, options.keep).await?;
     let summary = Summary::of(&turns);
     println!("{}\n{}", report::tables(&summary), report::failures(&turns));
-    if let Some(file) = stage.json {
-        report::write_json(&file, &summary, &turns)?;
+    if let Some(file) = &stage.output.json {
+        report::write_json(file, &summary, &turns)?;
     }
-    Ok(())
+    let title = format!("Replay: {}", told(&stage));
+    stage.output.page(|| html::replay(&title, &summary, &turns))
 }
 
 /// Plays `dialogues` in a house of their own, whose folder stays where it is to be kept.
@@ -229,15 +119,9 @@ async fn run_retrieve(stage: Stage) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let report = retrieve::Report::of(questions);
     println!("{}", retrieve::tables(&report));
-    if let Some(file) = &stage.json {
-        write_json(file, &report)?;
-    }
-    Ok(())
-}
-
-fn field_value(text: &str) -> Result<(String, String), String> {
-    let parts = text.split_once('=').ok_or("write FIELD=VALUE")?;
-    Ok((parts.0.to_owned(), parts.1.to_owned()))
+    stage.output.figures(&report)?;
+    let title = format!("Retrieval: {}", told(&stage));
+    stage.output.page(|| html::retrieve(&title, &report))
 }
 
 fn run_classify(options: &Classify) -> anyhow::Result<()> {
@@ -258,14 +142,22 @@ fn run_classify(options: &Classify) -> anyhow::Result<()> {
         Some(file) => Trained::elsewhere(Heads::load(file)?, &options.label),
         None => {
             let bar = progress(100, "% of the training")?;
+            let tune = TuneOptions {
+                epochs: options.epochs,
+                ..TuneOptions::default()
+            };
             let train_options = TrainOptions {
                 c: options.c,
+                tune: options.full.then_some(tune),
                 ..TrainOptions::default()
             };
             let told = |done: f32| bar.set_position((done * 100.0) as u64);
             let field = &options.label;
             let trained = Trained::on(&train, &test, field, &encoder, train_options, told)?;
             bar.finish_and_clear();
+            if let Some(file) = &options.out {
+                trained.save(file)?;
+            }
             trained
         }
     };
@@ -273,16 +165,50 @@ fn run_classify(options: &Classify) -> anyhow::Result<()> {
     let report = classify::judge(trained, encoder, &test, || bar.inc(1))?;
     bar.finish_and_clear();
     println!("{}", classify::tables(&report));
-    if let Some(file) = &options.json {
-        write_json(file, &report)?;
-    }
-    Ok(())
+    options.output.figures(&report)?;
+    let title = format!("Classifier: {}", options.label);
+    options.output.page(|| html::classify(&title, &report))
 }
 
-fn write_json(file: &Path, report: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(report)?;
-    std::fs::write(file, text + "\n")
-        .with_context(|| format!("{} cannot be written", file.display()))
+fn run_guard(options: &Guard) -> anyhow::Result<()> {
+    let usual_data = options.world.usual_data();
+    let world = options
+        .world
+        .load(options.data.as_deref().unwrap_or(usual_data))?;
+    let cases = match &options.cases {
+        Some(file) => guard::read(file)?,
+        None => guard::made(&world, options.most),
+    };
+    let report = guard::judge(&world, cases)?;
+    println!("{}", guard::tables(&report, options.mistakes));
+    options.output.figures(&report)
+}
+
+impl Output {
+    /// Writes figures where they are asked for.
+    fn figures(&self, report: &impl Serialize) -> anyhow::Result<()> {
+        let Some(file) = &self.json else {
+            return Ok(());
+        };
+        let text = serde_json::to_string_pretty(report)?;
+        std::fs::write(file, text + "\n")
+            .with_context(|| format!("{} cannot be written", file.display()))
+    }
+
+    /// Writes a page where one is asked for.
+    fn page(&self, page: impl FnOnce() -> Result<String, HtmlError>) -> anyhow::Result<()> {
+        if let Some(file) = &self.html {
+            html::write(file, &page()?)?;
+            eprintln!("{} is for the browser", file.display());
+        }
+        Ok(())
+    }
+}
+
+/// What was played, in a title.
+fn told(stage: &Stage) -> String {
+    let file = stage.dialogues.file_name().unwrap_or_default();
+    format!("{} in {}", file.to_string_lossy(), stage.world.name())
 }
 
 fn run_compare(options: &Compare) -> anyhow::Result<ExitCode> {
@@ -301,9 +227,13 @@ fn run_compare(options: &Compare) -> anyhow::Result<ExitCode> {
         compare::turns(&comparison)
     );
     let broken = gates.broken(&comparison);
-    if let Some(file) = &options.json {
-        write_json(file, &json!({ "comparison": comparison, "broken": broken }))?;
-    }
+    let figures = json!({ "comparison": comparison, "broken": broken });
+    options.output.figures(&figures)?;
+    let title = "Before and after";
+    let told: Vec<String> = broken.iter().map(ToString::to_string).collect();
+    options
+        .output
+        .page(|| html::compare(title, &comparison, &told))?;
     for gate in &broken {
         eprintln!("gate broken: {gate}");
     }

@@ -71,6 +71,16 @@ pub fn documents(outcome: &Outcome) -> Vec<&str> {
         .collect()
 }
 
+/// Nearness of the fact nearest to the question in meaning, in `[-1, 1]`; `None` where no knowledge
+/// was used.
+pub fn best_nearness(outcome: &Outcome) -> Option<f64> {
+    let facts = outcome.record.get("facts").and_then(Value::as_array)?;
+    let nearness = facts
+        .iter()
+        .filter_map(|fact| fact.get("nearness")?.as_f64());
+    nearness.max_by(f64::total_cmp)
+}
+
 /// What was looked up; `None` where nothing was.
 pub fn question(outcome: &Outcome) -> Option<&str> {
     outcome.record.get("question").and_then(Value::as_str)

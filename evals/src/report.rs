@@ -116,6 +116,20 @@ fn checks_table(summary: &Summary) -> Table {
             table.add_row(tally_row("facts, previews counted", summary.shown));
         }
     }
+    let groundedness = summary.groundedness;
+    for (name, tally) in [
+        ("hand-over, precision", summary.hand_over.precision),
+        ("hand-over, recall", summary.hand_over.recall),
+        ("declined", summary.refused),
+        ("left without an answer", summary.unanswered),
+        ("sentences with support", groundedness.supported),
+        ("  with an invented number", groundedness.invented_number),
+        ("  with an invented name", groundedness.invented_name),
+    ] {
+        if tally.total > 0 {
+            table.add_row(tally_row(name, tally));
+        }
+    }
     align(table)
 }
 

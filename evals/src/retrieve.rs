@@ -19,7 +19,7 @@ use crate::dialogue::Dialogue;
 use crate::outcome;
 use crate::played::PlayedTurn;
 
-pub use figures::{Figures, Report};
+pub use figures::{Figures, Group, Report, Row};
 pub use tables::tables;
 
 /// Passages looked at: enough for ten documents.

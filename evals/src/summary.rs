@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crm::ConversationState;
 use serde::Serialize;
 
 use crate::checks::{Check, Finding};
+use crate::curves::{self, Covered};
+use crate::grounded::Groundedness;
 use crate::outcome::{self, STAGES, Usage};
 use crate::percentile::Spread;
 use crate::played::{Ending, PlayedTurn};
@@ -39,7 +42,7 @@ impl Tally {
         Some([(centre - half).max(0.0), (centre + half).min(1.0)])
     }
 
-    fn count(&mut self, passed: bool) {
+    pub(crate) fn count(&mut self, passed: bool) {
         self.passed += usize::from(passed);
         self.total += 1;
     }
@@ -86,6 +89,37 @@ pub struct Endings {
     pub broken: usize,
 }
 
+/// Conversations that went to a person, where dialogues say whether they should.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HandOver {
+    /// Of those that went, those that should.
+    pub precision: Tally,
+    /// Of those that should, those that went.
+    pub recall: Tally,
+}
+
+impl HandOver {
+    fn of(turns: &[PlayedTurn]) -> Self {
+        let mut all = Self::default();
+        for turn in turns {
+            let verdict = turn.checks.iter().find(|made| made.check == Check::Handoff);
+            let as_it_should = match verdict.map(|verdict| &verdict.finding) {
+                Some(Finding::Passed) => true,
+                Some(Finding::Failed { .. }) => false,
+                Some(Finding::NotMeasured) | None => continue,
+            };
+            let went = turn.state == Some(ConversationState::Human);
+            if went {
+                all.precision.count(as_it_should);
+            }
+            if went == as_it_should {
+                all.recall.count(went);
+            }
+        }
+        all
+    }
+}
+
 /// The figures of a replay.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -105,6 +139,17 @@ pub struct Summary {
     pub speeds: Vec<Figure>,
     /// Answered turns that cost no model token, of those with an outcome.
     pub without_model: Tally,
+    /// Conversations handed over.
+    pub hand_over: HandOver,
+    /// Turns that were declined, of those with an outcome.
+    pub refused: Tally,
+    /// Turns that were left without an answer, of those with an outcome.
+    pub unanswered: Tally,
+    /// How far what a model wrote keeps to its facts.
+    pub groundedness: Groundedness,
+    /// Questions whose facts are known and that were looked up: what a threshold on the nearness of
+    /// the best fact would cost.
+    pub coverage: Vec<Covered>,
 }
 
 impl Summary {
@@ -124,6 +169,11 @@ impl Summary {
             tokens: tokens(turns),
             speeds: speeds(turns),
             without_model: without_model(turns),
+            hand_over: HandOver::of(turns),
+            refused: acted(turns, "refuse"),
+            unanswered: acted(turns, "no_answer"),
+            groundedness: Groundedness::of(turns),
+            coverage: coverage(turns),
         }
     }
 
@@ -132,6 +182,23 @@ impl Summary {
         let found = self.checks.iter().find(|(other, _)| *other == check);
         found.map(|(_, tally)| *tally).unwrap_or_default()
     }
+}
+
+fn acted(turns: &[PlayedTurn], action: &str) -> Tally {
+    let mut tally = Tally::default();
+    for outcome in turns.iter().filter_map(|turn| turn.outcome.as_ref()) {
+        tally.count(outcome.action == action);
+    }
+    tally
+}
+
+fn coverage(turns: &[PlayedTurn]) -> Vec<Covered> {
+    let judged = turns.iter().filter_map(|turn| {
+        let facts = turn.checks.iter().find(|made| made.check == Check::Facts)?;
+        let nearness = outcome::best_nearness(turn.outcome.as_ref()?)?;
+        Some((nearness, facts.finding == Finding::Passed))
+    });
+    curves::coverage(&judged.collect::<Vec<_>>())
 }
 
 fn endings(turns: &[PlayedTurn]) -> Endings {
@@ -302,6 +369,36 @@ mod tests {
                 broken: 0
             }
         );
+    }
+
+    #[test]
+    fn hand_overs_are_counted_both_ways() {
+        let went = Some(ConversationState::Human);
+        let mut turns = vec![
+            played("a", 1),
+            played("b", 1),
+            played("c", 1),
+            played("d", 1),
+        ];
+        for (turn, (state, right)) in turns.iter_mut().zip([
+            (went, true),
+            (went, false),
+            (Some(ConversationState::Bot), false),
+            (Some(ConversationState::Bot), true),
+        ]) {
+            turn.state = state;
+            turn.checks = vec![if right {
+                passed(Check::Handoff)
+            } else {
+                failed(Check::Handoff, "otherwise")
+            }];
+        }
+        let hand_over = Summary::of(&turns).hand_over;
+        assert_eq!(
+            (hand_over.precision.passed, hand_over.precision.total),
+            (1, 2)
+        );
+        assert_eq!((hand_over.recall.passed, hand_over.recall.total), (1, 2));
     }
 
     #[test]

@@ -22,7 +22,10 @@ mod store;
 
 pub use chunk::{Block, Document, Passage, PassageLength, blocks, chunk, chunk_to};
 pub use embedding::{Embedding, NoDirection};
-pub use encoder::{Damage, Encoder, EncoderError, EncoderFiles, MAX_TOKENS, Reading, Role};
+pub use encoder::{
+    BRANCHES_AT, Branch, Damage, Encoder, EncoderError, EncoderFiles, Layer, Linear, MAX_TOKENS,
+    Norm, Reading, Role,
+};
 pub use index::{IndexError, OnProgress, Progress, SearchBy, SearchRequest};
 pub use knowledge::{Hit, KnowledgeIndex, NearBlock};
 pub use records::{Entry, EntryHit, RecordIndex};

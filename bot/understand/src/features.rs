@@ -1,10 +1,10 @@
-//! What a head sees of a message: the encoder's states behind three of its layers, and hashed
-//! n-grams of its characters and words beside them.
+//! What a head sees of a message: the encoder's states behind three of its layers, hashed n-grams of
+//! its characters and words beside them, and the states behind layers of its own, where it has some.
 //!
 //! The n-grams carry what a sub-word encoder blurs: typos, shouting, negations. They cost no second
 //! pass.
 
-use retrieval::Reading;
+use retrieval::{Embedding, Reading};
 
 /// Number of n-gram buckets.
 pub(crate) const BUCKETS: usize = 2048;
@@ -13,8 +13,9 @@ pub(crate) const BUCKETS: usize = 2048;
 /// default training data.
 const NGRAM_WEIGHT: f32 = 0.3;
 
-/// The feature vector of a message: a layer's width for each layer, and `BUCKETS` numbers.
-pub(crate) fn features(text: &str, reading: &Reading) -> Vec<f32> {
+/// The feature vector of a message: a layer's width for each layer, `BUCKETS` numbers, and a width
+/// for the branch.
+pub(crate) fn features(text: &str, reading: &Reading, branch: Option<&Embedding>) -> Vec<f32> {
     let mut all = reading.embedding.as_slice().to_vec();
     for layer in &reading.middle {
         all.extend_from_slice(layer.as_slice());
@@ -24,6 +25,7 @@ pub(crate) fn features(text: &str, reading: &Reading) -> Vec<f32> {
             .into_iter()
             .map(|value| NGRAM_WEIGHT * value),
     );
+    all.extend(branch.into_iter().flat_map(Embedding::as_slice));
     all
 }
 

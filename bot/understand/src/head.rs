@@ -92,6 +92,27 @@ impl Head {
         )
     }
 
+    /// This head and `branch` as one over both's features, `branch` with `share` of the logits.
+    pub(crate) fn mixed_with(&self, branch: &retrieval::Linear, share: f32) -> Self {
+        let own = self.weights.chunks_exact(self.width.max(1));
+        let width = branch.weights.len() / self.labels.len().max(1);
+        let added = branch.weights.chunks_exact(width.max(1));
+        let rows = own.zip(added).flat_map(|(own, added)| {
+            let own = own.iter().map(|weight| weight * (1.0 - share));
+            own.chain(added.iter().map(|weight| weight * share))
+        });
+        let bias = self.bias.iter().zip(&branch.bias);
+        Self {
+            labels: self.labels.clone(),
+            weights: rows.collect(),
+            bias: bias
+                .map(|(own, added)| own * (1.0 - share) + added * share)
+                .collect(),
+            width: self.width + width,
+            temperature: self.temperature,
+        }
+    }
+
     pub(crate) fn logits(&self, features: &[f32]) -> Vec<f32> {
         self.weights
             .chunks_exact(self.width)
@@ -148,6 +169,26 @@ mod tests {
         let mean = ranking(0.9).averaged(&ranking(0.0));
         assert_eq!(mean.top(), "b");
         assert!((mean.probability("a") - 0.45).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_mixed_head_gives_the_mean_of_both_logits() {
+        let own = Head {
+            labels: vec!["a".into(), "b".into()],
+            weights: vec![1.0, 0.0, 0.0, 2.0],
+            bias: vec![0.0, 0.5],
+            width: 2,
+            temperature: 1.0,
+        };
+        let branch = retrieval::Linear {
+            weights: vec![4.0, -2.0],
+            bias: vec![1.0, 0.0],
+        };
+        let mixed = own.mixed_with(&branch, 0.25);
+        let frozen = own.logits(&[1.0, 1.0]);
+        let logits = mixed.logits(&[1.0, 1.0, 0.5]);
+        assert_eq!(logits[0], 0.75 * frozen[0] + 0.25 * (4.0 * 0.5 + 1.0));
+        assert_eq!(logits[1], 0.75 * frozen[1] + 0.25 * (-2.0 * 0.5));
     }
 
     proptest! {

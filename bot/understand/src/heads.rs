@@ -1,9 +1,11 @@
-//! The trained heads and their file: one small safetensors file with every head's weights and, in
-//! its metadata, labels, temperatures and how they were trained.
+//! The trained heads and their file: one safetensors file with every head's weights, the layers tuned
+//! for them, in 8-bit integers, and, in its metadata, labels, temperatures and the version.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use retrieval::{Layer, Linear, Norm};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 use std::borrow::Cow;
 
@@ -48,6 +50,8 @@ pub enum HeadsError {
 pub struct Heads {
     /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`].
     pub(crate) by_name: HashMap<String, Head>,
+    /// The encoder's last layers as they were tuned for the heads; none where it was left alone.
+    pub(crate) layers: Vec<Layer>,
     /// Version that outcomes record.
     pub(crate) version: String,
 }
@@ -86,10 +90,10 @@ impl Heads {
         &self.version
     }
 
-    /// Takes over the heads of `other`, replacing those of the same name.
-    pub fn replace_with(&mut self, other: Self) {
-        self.by_name.extend(other.by_name);
-        self.version = other.version;
+    /// Drops the heads that `other` has, too.
+    pub(crate) fn forget(&mut self, other: &Self) {
+        self.by_name
+            .retain(|name, _| !other.by_name.contains_key(name));
     }
 
     /// Writes the heads.
@@ -111,11 +115,15 @@ impl Heads {
             metadata.insert(format!("{name}.labels"), head.labels.join("\n"));
             metadata.insert(format!("{name}.temperature"), head.temperature.to_string());
             let shape = vec![head.labels.len(), head.width];
-            tensors.push((format!("{name}.weights"), Tensor::new(&head.weights, shape)));
             tensors.push((
-                format!("{name}.bias"),
-                Tensor::new(&head.bias, vec![head.bias.len()]),
+                format!("{name}.weights"),
+                Tensor::half(&head.weights, shape),
             ));
+            let bias = Tensor::half(&head.bias, vec![head.bias.len()]);
+            tensors.push((format!("{name}.bias"), bias));
+        }
+        for (number, layer) in self.layers.iter().enumerate() {
+            tensors.extend(layer_tensors(number, layer));
         }
         safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| {
             HeadsError::Io {
@@ -152,6 +160,13 @@ impl Heads {
         if heads.by_name.is_empty() {
             return Err(invalid("it holds no head".into()));
         }
+        while tensors
+            .tensor(&layer_part(heads.layers.len(), "query", "numbers"))
+            .is_ok()
+        {
+            let layer = read_layer(&tensors, heads.layers.len()).map_err(&invalid)?;
+            heads.layers.push(layer);
+        }
         Ok(heads)
     }
 }
@@ -183,38 +198,120 @@ fn read_head(
     })
 }
 
-fn floats(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, String> {
-    let tensor = tensors.tensor(name).map_err(|error| error.to_string())?;
-    if tensor.dtype() != Dtype::F16 {
-        return Err(format!("{name} is not made of 16-bit floats"));
-    }
-    Ok(tensor
-        .data()
-        .chunks_exact(2)
-        .filter_map(|pair| Some(half::f16::from_le_bytes(pair.try_into().ok()?).to_f32()))
-        .collect())
+/// Name of a tensor of the tuned layers.
+fn layer_part(layer: usize, part: &str, what: &str) -> String {
+    format!("layer{layer}.{part}.{what}")
 }
 
-/// A tensor of 16-bit floats: a head of 35 labels takes 170 KB, and no probability changes in its
-/// third digit.
+fn layer_tensors(number: usize, layer: &Layer) -> Vec<(String, Tensor)> {
+    let mut tensors = Vec::new();
+    for (part, linear) in layer.linears() {
+        let (numbers, scales) = linear.quantised();
+        let outputs = scales.len();
+        let inputs = numbers.len() / outputs.max(1);
+        let numbers = Tensor {
+            bytes: numbers
+                .iter()
+                .map(|number| number.cast_unsigned())
+                .collect(),
+            shape: vec![outputs, inputs],
+            dtype: Dtype::I8,
+        };
+        tensors.push((layer_part(number, part, "numbers"), numbers));
+        for (what, values) in [("scales", &scales), ("bias", &linear.bias)] {
+            tensors.push((layer_part(number, part, what), Tensor::single(values)));
+        }
+    }
+    for (part, norm) in layer.norms() {
+        for (what, values) in [("scale", &norm.scale), ("shift", &norm.shift)] {
+            tensors.push((layer_part(number, part, what), Tensor::single(values)));
+        }
+    }
+    tensors
+}
+
+fn read_layer(tensors: &SafeTensors<'_>, number: usize) -> Result<Layer, String> {
+    let linear = |part: &str| {
+        let name = layer_part(number, part, "numbers");
+        let numbers = tensor(tensors, &name)?;
+        if numbers.dtype() != Dtype::I8 {
+            return Err(format!("{name} is not made of 8-bit integers"));
+        }
+        let numbers: Vec<i8> = numbers
+            .data()
+            .iter()
+            .map(|byte| byte.cast_signed())
+            .collect();
+        let scales = floats(tensors, &layer_part(number, part, "scales"))?;
+        let bias = floats(tensors, &layer_part(number, part, "bias"))?;
+        Ok(Linear::of_quantised(&numbers, &scales, bias))
+    };
+    let norm = |part: &str| {
+        Ok(Norm {
+            scale: floats(tensors, &layer_part(number, part, "scale"))?,
+            shift: floats(tensors, &layer_part(number, part, "shift"))?,
+        })
+    };
+    Layer::of(linear, norm)
+}
+
+fn tensor<'t>(tensors: &SafeTensors<'t>, name: &str) -> Result<TensorView<'t>, String> {
+    tensors.tensor(name).map_err(|error| error.to_string())
+}
+
+fn floats(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, String> {
+    let tensor = tensor(tensors, name)?;
+    let data = tensor.data();
+    if tensor.dtype() == Dtype::F16 {
+        let halves = data.chunks_exact(2);
+        let half = |bytes: &[u8]| Some(half::f16::from_le_bytes(bytes.try_into().ok()?).to_f32());
+        return Ok(halves.filter_map(half).collect());
+    }
+    if tensor.dtype() == Dtype::F32 {
+        let singles = data.chunks_exact(4);
+        let single = |bytes: &[u8]| Some(f32::from_le_bytes(bytes.try_into().ok()?));
+        return Ok(singles.filter_map(single).collect());
+    }
+    Err(format!("{name} is not made of floats"))
+}
+
+/// A tensor as it is written.
 struct Tensor {
     bytes: Vec<u8>,
     shape: Vec<usize>,
+    dtype: Dtype,
 }
 
 impl Tensor {
-    fn new(values: &[f32], shape: Vec<usize>) -> Self {
+    /// In floats of 16 bits: a head of 35 labels takes 230 KB, and no probability changes in its
+    /// third digit.
+    fn half(values: &[f32], shape: Vec<usize>) -> Self {
         let bytes = values
             .iter()
-            .flat_map(|value| half::f16::from_f32(*value).to_le_bytes())
-            .collect();
-        Self { bytes, shape }
+            .flat_map(|value| half::f16::from_f32(*value).to_le_bytes());
+        Self {
+            bytes: bytes.collect(),
+            shape,
+            dtype: Dtype::F16,
+        }
+    }
+
+    /// A row of floats of 32 bits.
+    fn single(values: &[f32]) -> Self {
+        Self {
+            bytes: values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
+            shape: vec![values.len()],
+            dtype: Dtype::F32,
+        }
     }
 }
 
 impl View for Tensor {
     fn dtype(&self) -> Dtype {
-        Dtype::F16
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {
@@ -244,8 +341,28 @@ mod tests {
         };
         Heads {
             by_name: HashMap::from([("answer".into(), head)]),
+            layers: Vec::new(),
             version: "test".into(),
         }
+    }
+
+    /// A layer over states of two numbers, whose weights are whole multiples of their scales.
+    fn a_layer() -> Layer {
+        let linear = |_: &str| {
+            let scales = [0.5, 0.25];
+            Ok::<_, ()>(Linear::of_quantised(
+                &[63, -7, 1, 63],
+                &scales,
+                vec![0.1, 0.2],
+            ))
+        };
+        let norm = |_: &str| {
+            Ok(Norm {
+                scale: vec![1.0, 1.1],
+                shift: vec![0.0, -0.3],
+            })
+        };
+        Layer::of(linear, norm).unwrap()
     }
 
     #[test]
@@ -254,6 +371,18 @@ mod tests {
         let path = folder.path().join("heads.safetensors");
         one_head().save(&path).unwrap();
         assert_eq!(Heads::load(&path).unwrap(), one_head());
+    }
+
+    #[test]
+    fn tuned_layers_survive_with_their_heads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heads.safetensors");
+        let heads = Heads {
+            layers: vec![a_layer(), a_layer()],
+            ..one_head()
+        };
+        heads.save(&path).unwrap();
+        assert_eq!(Heads::load(&path).unwrap(), heads);
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Understanding a message: one pass of the text encoder gives one embedding, used for the intent,
-//! the sentiment, the concern and, by the caller, as the query for retrieval.
+//! Understanding a message: one pass of the text encoder gives what tells the intent, the sentiment
+//! and the concern and, to the caller, the query for retrieval. Layers that were tuned for the former
+//! go on from the lower two thirds of that pass.
 
+mod examples;
 mod features;
 mod head;
 mod heads;
@@ -9,17 +11,20 @@ mod metrics;
 mod solver;
 mod spelling;
 mod train;
+mod tune;
 
-use retrieval::{Embedding, Encoder, EncoderError};
+use retrieval::{Branch, Embedding, Encoder, EncoderError, Reading};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use examples::{Example, NO_CONCERN, read_examples};
 pub use head::{Ranking, Scored};
 pub use heads::{CONCERN, Heads, HeadsError, INTENT, SENTIMENT};
 pub use language::{Language, Languages};
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
-pub use train::{Example, NO_CONCERN, TrainError, TrainOptions, Trained, read_examples, train};
+pub use train::{TrainError, TrainOptions, Trained, train};
+pub use tune::TuneOptions;
 
 /// Label of a message that fits no intent.
 pub const OUT_OF_SCOPE: &str = "out_of_scope";
@@ -64,23 +69,52 @@ impl Understanding {
 #[derive(Debug)]
 pub struct Understander {
     encoder: Encoder,
-    heads: Heads,
+    /// Those trained together by one file; a later one's heads go before an earlier one's.
+    families: Vec<Family>,
     languages: Languages,
 }
 
+/// Heads with the layers that were tuned for them.
+#[derive(Debug)]
+struct Family {
+    heads: Heads,
+    branch: Option<Branch>,
+}
+
+/// What the heads of each family see of a message.
+struct Seen(Vec<Vec<f32>>);
+
 impl Understander {
-    /// A classifier of `heads` over `encoder`. A head that is missing ranks no labels.
-    pub fn new(encoder: Encoder, heads: Heads) -> Self {
-        Self {
-            encoder,
-            heads,
-            languages: Languages::default(),
+    /// A classifier over `encoder` of the heads of `files`, each in place of those of its name in the
+    /// files before. A head that is missing ranks no labels.
+    ///
+    /// # Errors
+    /// [`EncoderError`] of tuned layers that do not fit the encoder.
+    pub fn new(encoder: Encoder, files: Vec<Heads>) -> Result<Self, EncoderError> {
+        let mut families: Vec<Family> = Vec::with_capacity(files.len());
+        for mut heads in files {
+            for earlier in &mut families {
+                earlier.heads.forget(&heads);
+            }
+            let layers = std::mem::take(&mut heads.layers);
+            let branch = match layers.as_slice() {
+                [] => None,
+                layers => Some(Branch::new(&encoder, layers)?),
+            };
+            families.push(Family { heads, branch });
         }
+        families.retain(|family| !family.heads.by_name.is_empty());
+        Ok(Self {
+            encoder,
+            families,
+            languages: Languages::default(),
+        })
     }
 
-    /// Version of the heads, as outcomes record it.
+    /// Version of the heads, as outcomes record it: that of the last file.
     pub fn version(&self) -> &str {
-        self.heads.version()
+        let last = self.families.last();
+        last.map_or("", |family| family.heads.version())
     }
 
     /// The language of `text`; `usual` is the language of the conversation so far.
@@ -100,7 +134,7 @@ impl Understander {
         language: Language,
     ) -> Result<Understanding, EncoderError> {
         let reading = self.encoder.read(text)?;
-        let whole = features::features(text, &reading);
+        let whole = self.see(text, &reading)?;
         let mut understanding = Understanding {
             intent: self.rank(INTENT, &whole),
             sentiment: self.rank(SENTIMENT, &whole),
@@ -114,10 +148,26 @@ impl Understander {
         Ok(understanding)
     }
 
-    fn rank(&self, head: &str, features: &[f32]) -> Ranking {
-        self.heads
-            .get(head)
-            .map_or_else(|| Ranking::new(Vec::new()), |head| head.rank(features))
+    fn see(&self, text: &str, reading: &Reading) -> Result<Seen, EncoderError> {
+        let see = |family: &Family| {
+            let branch = match &family.branch {
+                Some(branch) => Some(branch.embed(std::slice::from_ref(reading))?),
+                None => None,
+            };
+            let branch = branch.as_deref().and_then(<[_]>::first);
+            Ok(features::features(text, reading, branch))
+        };
+        let seen = self.families.iter().map(see);
+        Ok(Seen(seen.collect::<Result<_, EncoderError>>()?))
+    }
+
+    fn rank(&self, head: &str, seen: &Seen) -> Ranking {
+        let families = self.families.iter().zip(&seen.0);
+        let mut found = families.filter_map(|(family, features)| {
+            let head = family.heads.get(head)?;
+            Some(head.rank(features))
+        });
+        found.next().unwrap_or_else(|| Ranking::new(Vec::new()))
     }
 
     /// Raises the concern, and the wish for a person, to the strongest of any one sentence.
@@ -142,12 +192,12 @@ impl Understander {
         sentences.truncate(MOST_SENTENCES);
         let readings = self.encoder.read_batch(&sentences)?;
         for (sentence, reading) in sentences.iter().zip(&readings) {
-            let vector = features::features(sentence, reading);
-            let concern = self.rank(CONCERN, &vector);
+            let seen = self.see(sentence, reading)?;
+            let concern = self.rank(CONCERN, &seen);
             if concern.probability(NO_CONCERN) < whole.concern.probability(NO_CONCERN) {
                 whole.concern = concern;
             }
-            let intent = self.rank(INTENT, &vector);
+            let intent = self.rank(INTENT, &seen);
             if intent.top() == "contact_human_agent"
                 && intent.confidence() > whole.intent.confidence()
             {

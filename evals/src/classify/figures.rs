@@ -18,7 +18,7 @@ pub struct Judgement {
 
 impl Judgement {
     /// The most probable label; of equals the first.
-    fn given(&self) -> usize {
+    pub(super) fn given(&self) -> usize {
         let best = self.probabilities.iter().enumerate();
         best.fold((0, f64::NEG_INFINITY), |best, (at, probability)| {
             if *probability > best.1 {
@@ -30,7 +30,7 @@ impl Judgement {
         .0
     }
 
-    fn confidence(&self) -> f64 {
+    pub(super) fn confidence(&self) -> f64 {
         self.probabilities.iter().copied().fold(0.0, f64::max)
     }
 

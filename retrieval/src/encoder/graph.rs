@@ -15,7 +15,8 @@ use ort::value::{
     ValueType,
 };
 
-use super::weights::{Layer, Linear, Norm, Shape as Size};
+use super::layer::{Layer, Linear, Norm};
+use super::weights::Shape as Size;
 
 /// Operators of ONNX Runtime's own.
 const RUNTIME_DOMAIN: &str = "com.microsoft";
@@ -30,9 +31,6 @@ pub(super) const MASK: &str = "mask";
 pub(super) fn output(layer: usize) -> String {
     format!("layer{layer}")
 }
-
-/// Weights are cut to seven bits, so that processors that add products in 16 bits cannot overflow.
-const MOST: f32 = 63.0;
 
 /// A session over `layers`, of which the first is number `from + 1`, that gives the states behind
 /// the layers `outputs`. With a `norm`, what comes in is normalised first.
@@ -183,7 +181,9 @@ impl Builder {
 
     fn linear(&mut self, from: &str, to: &str, inputs: usize, linear: &Linear) -> ort::Result<()> {
         let outputs = linear.bias.len();
-        let (numbers, scales) = quantised(&linear.weights, inputs);
+        let (rows, scales) = linear.quantised();
+        let columns = (0..inputs).flat_map(|column| rows.iter().skip(column).step_by(inputs));
+        let numbers: Vec<i8> = columns.copied().collect();
         let [weights, scale, bias] =
             ["weights", "scale", "bias"].map(|part| format!("{to}.{part}"));
         self.constant(&weights, &[inputs, outputs], &numbers)?;
@@ -237,36 +237,5 @@ impl Builder {
         let mut constant = Tensor::<T>::new(&self.memory, shape)?;
         constant.extract_tensor_mut().1.copy_from_slice(numbers);
         self.graph.add_initializer(name, constant, false)
-    }
-}
-
-/// `weights`, rows of `inputs` numbers, as integers in columns, with the scale of each row.
-fn quantised(weights: &[f32], inputs: usize) -> (Vec<i8>, Vec<f32>) {
-    let outputs = weights.len() / inputs;
-    let mut numbers = vec![0; weights.len()];
-    let mut scales = Vec::with_capacity(outputs);
-    for (row, values) in weights.chunks_exact(inputs).enumerate() {
-        let largest = values
-            .iter()
-            .fold(0.0_f32, |most, value| most.max(value.abs()));
-        let scale = largest.max(f32::MIN_POSITIVE) / MOST;
-        let column = numbers.iter_mut().skip(row).step_by(outputs);
-        for (number, value) in column.zip(values) {
-            *number = (value / scale).round() as i8;
-        }
-        scales.push(scale);
-    }
-    (numbers, scales)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_become_columns_of_integers_with_a_scale_each() {
-        let (numbers, scales) = quantised(&[1.0, -0.25, 0.0, 2.0], 2);
-        assert_eq!(numbers, [63, 0, -16, 63]);
-        assert_eq!(scales, [1.0 / 63.0, 2.0 / 63.0]);
     }
 }

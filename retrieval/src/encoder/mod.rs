@@ -6,7 +6,9 @@
 //! call it on a blocking thread. One session serves all clones and calls take turns, because a
 //! session already uses all the threads it is given.
 
+mod branch;
 mod graph;
+mod layer;
 mod tokens;
 mod weights;
 
@@ -21,8 +23,10 @@ use parking_lot::Mutex;
 
 use crate::embedding::{Embedding, NoDirection};
 use tokens::Tokens;
-use weights::{Table, Weights};
+use weights::{Shape, Table, Weights};
 
+pub use branch::{BRANCHES_AT, Branch};
+pub use layer::{Layer, Linear, Norm};
 pub use weights::Damage;
 
 /// Words and pieces of words beyond this many are not read.
@@ -30,7 +34,7 @@ pub const MAX_TOKENS: usize = 256;
 
 /// Layers whose states a [`Reading`] has beside the last: what a sentence feels like is plainer
 /// there than behind the last one, which was trained to tell topics apart.
-const MIDDLE_LAYERS: [usize; 2] = [8, 10];
+const MIDDLE_LAYERS: [usize; 2] = [BRANCHES_AT, 10];
 
 /// Texts in one run of the model. Larger batches take gigabytes of memory and are no faster.
 const BATCH: usize = 8;
@@ -77,6 +81,9 @@ pub enum EncoderError {
     /// The runtime does not take the model.
     #[error("the encoder model cannot be loaded: {0}; run `make models` to check its files")]
     Model(#[source] ort::Error),
+    /// Layers are no branch of this encoder.
+    #[error("the tuned layers do not fit the encoder; train them anew with `frontdesk train`")]
+    Branch,
     /// The model failed on a text.
     #[error("the encoder failed: {0}")]
     Encode(#[source] ort::Error),
@@ -119,6 +126,8 @@ pub struct Reading {
     pub embedding: Embedding,
     /// Mean states behind the middle layers, nearest to the last first.
     pub middle: Vec<Embedding>,
+    /// The states behind layer [`BRANCHES_AT`], `tokens x width`.
+    pub lower: Arc<[f32]>,
 }
 
 /// A loaded encoder. Clones share one model.
@@ -131,15 +140,14 @@ struct Loaded {
     session: Mutex<Session>,
     tokens: Tokens,
     table: Table,
-    /// Length of a state.
-    width: usize,
-    /// Its number of layers: the last one's states make the embedding.
-    layers: usize,
+    shape: Shape,
+    files: EncoderFiles,
+    threads: usize,
 }
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Encoder({} dimensions)", self.model.width)
+        write!(formatter, "Encoder({} dimensions)", self.model.shape.width)
     }
 }
 
@@ -157,16 +165,13 @@ impl Encoder {
     /// # Errors
     /// [`EncoderError`] names the file at fault.
     pub fn load_with_threads(files: &EncoderFiles, threads: usize) -> Result<Self, EncoderError> {
+        let threads = threads.max(1);
         let runtime = load_runtime(&files.runtime)?;
-        let weights = Weights::parse(read(&files.model)?.into());
-        let weights = weights.map_err(|damage| EncoderError::Damaged {
-            path: files.model.clone(),
-            damage,
-        })?;
+        let weights = read_weights(files)?;
         let layers = weights.shape.layers;
         let outputs: Vec<usize> = MIDDLE_LAYERS.into_iter().chain([layers]).collect();
         let norm = Some(&weights.embedding_norm);
-        let session = session_options(&runtime, threads.max(1)).and_then(|options| {
+        let session = session_options(&runtime, threads).and_then(|options| {
             graph::session(
                 &weights.shape,
                 norm,
@@ -178,9 +183,10 @@ impl Encoder {
         Ok(Self {
             model: Arc::new(Loaded {
                 session: Mutex::new(session.map_err(EncoderError::Model)?),
-                width: weights.shape.width,
-                layers,
+                shape: weights.shape,
                 table: weights.table,
+                files: files.clone(),
+                threads,
                 tokens: Tokens::new(weights.vocabulary).map_err(EncoderError::Tokens)?,
             }),
         })
@@ -189,7 +195,28 @@ impl Encoder {
     /// Numbers in every vector of this model.
     #[must_use]
     pub fn dimension(&self) -> usize {
-        self.model.width
+        self.model.shape.width
+    }
+
+    /// The number of attention heads in each of its layers.
+    #[must_use]
+    pub fn attention_heads(&self) -> usize {
+        self.model.shape.attention_heads
+    }
+
+    /// What is added to a variance before a state is divided by its root.
+    #[must_use]
+    pub fn epsilon(&self) -> f32 {
+        self.model.shape.epsilon
+    }
+
+    /// The layers above [`BRANCHES_AT`], for a [`Branch`] to begin as. Reads the file anew.
+    ///
+    /// # Errors
+    /// [`EncoderError`] of a file that is gone or damaged by now.
+    pub fn upper_layers(&self) -> Result<Vec<Layer>, EncoderError> {
+        let mut layers = read_weights(&self.model.files)?.layers;
+        Ok(layers.split_off(BRANCHES_AT.min(layers.len())))
     }
 
     /// The words that the model knows as a whole, in small letters.
@@ -219,7 +246,7 @@ impl Encoder {
         role: Role,
     ) -> Result<Vec<Embedding>, EncoderError> {
         let model = &self.model;
-        model.run_all(texts, role, &[model.layers], |states| {
+        model.run_all(texts, role, &[model.shape.layers], |states| {
             model.mean(states.last().ok_or(NoDirection)?)
         })
     }
@@ -239,13 +266,15 @@ impl Encoder {
     pub fn read_batch(&self, messages: &[String]) -> Result<Vec<Reading>, EncoderError> {
         let model = &self.model;
         let mut layers: Vec<usize> = MIDDLE_LAYERS.to_vec();
-        layers.push(model.layers);
+        layers.push(model.shape.layers);
         model.run_all(messages, Role::Query, &layers, |states| {
             let (last, middle) = states.split_last().ok_or(NoDirection)?;
+            let lower = middle.first().copied().ok_or(NoDirection)?;
             let middle = middle.iter().rev().map(|states| model.mean(states));
             Ok(Reading {
                 embedding: model.mean(last)?,
                 middle: middle.collect::<Result<_, _>>()?,
+                lower: lower.into(),
             })
         })
     }
@@ -298,10 +327,10 @@ impl Loaded {
         take: impl Fn(&[&[f32]]) -> T,
     ) -> ort::Result<Vec<T>> {
         let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
-        let mut states = Vec::with_capacity(texts.len() * longest * self.width);
+        let mut states = Vec::with_capacity(texts.len() * longest * self.shape.width);
         for (row, tokens) in texts.iter().enumerate() {
             self.table.look_up(tokens, &mut states);
-            states.resize((row + 1) * longest * self.width, 0.0);
+            states.resize((row + 1) * longest * self.shape.width, 0.0);
         }
         let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
         let mut session = self.session.lock();
@@ -310,7 +339,7 @@ impl Loaded {
 
     /// The mean of a text's states.
     fn mean(&self, states: &[f32]) -> Result<Embedding, NoDirection> {
-        mean(states, self.width)
+        mean(states, self.shape.width)
     }
 }
 
@@ -356,6 +385,13 @@ fn load_runtime(path: &Path) -> Result<Environment, EncoderError> {
     let runtime = runtime.map_err(|reason| unusable(reason.to_string()))?;
     *loaded = Some(runtime.clone());
     Ok(runtime)
+}
+
+fn read_weights(files: &EncoderFiles) -> Result<Weights, EncoderError> {
+    Weights::parse(read(&files.model)?.into()).map_err(|damage| EncoderError::Damaged {
+        path: files.model.clone(),
+        damage,
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, EncoderError> {

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use half::f16;
 
+use super::layer::{Layer, Linear, Norm};
+
 /// Numbers in a block of a four-bit matrix.
 const BLOCK: usize = 32;
 
@@ -76,45 +78,6 @@ pub(super) struct Table {
     width: usize,
     /// Position's vector with the token type's already added, `positions x width`.
     positions: Arc<[f32]>,
-}
-
-/// A layer normalisation: numbers of a state's width.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Norm {
-    /// What a normalised number is multiplied by.
-    pub(super) scale: Vec<f32>,
-    /// What is added then.
-    pub(super) shift: Vec<f32>,
-}
-
-/// A matrix with its bias.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Linear {
-    /// `outputs x inputs`, row by row.
-    pub(super) weights: Vec<f32>,
-    /// One number an output.
-    pub(super) bias: Vec<f32>,
-}
-
-/// One layer of a transformer encoder, normalised behind each half (Vaswani et al., 2017).
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Layer {
-    /// What a token looks for.
-    pub(super) query: Linear,
-    /// What it is found by.
-    pub(super) key: Linear,
-    /// What it gives.
-    pub(super) value: Linear,
-    /// Mixes what the attention heads have gathered.
-    pub(super) attended: Linear,
-    /// Behind the attention.
-    pub(super) attention_norm: Norm,
-    /// Into the feed-forward part.
-    pub(super) inner: Linear,
-    /// And out of it.
-    pub(super) outer: Linear,
-    /// Behind the layer.
-    pub(super) output_norm: Norm,
 }
 
 impl Weights {

@@ -1,0 +1,320 @@
+//! Training heads on labelled messages: seconds on a CPU for thousands of examples, minutes where the
+//! encoder's last layers are tuned with them.
+//!
+//! A head is a multinomial logistic regression (L-BFGS, L2) over what the frozen encoder and the
+//! n-grams give. Where layers are tuned, a second head over these is mixed in: the weighted sum of
+//! both logits, one linear head over both kinds of features. A fifth of the examples is held out,
+//! chosen by a hash of their text so that the same message is always on the same side: half of it
+//! sets the mixture and the temperature, all of it is reported on. The final weights are then
+//! trained on everything.
+
+mod mixture;
+mod tuned;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use retrieval::{Encoder, EncoderError, Reading};
+
+use crate::examples::{Example, Part, part_of, version, with_defaults};
+use crate::features::features;
+use crate::head::Head;
+use crate::heads::{CONCERN, Heads, INTENT, SENTIMENT};
+use crate::metrics::HeldOut;
+use crate::solver::{Parameters, Regression, Sparse};
+use crate::tune::TuneOptions;
+use mixture::{Judged, best_mixture};
+use tuned::{Tuned, TunedHead};
+
+/// Why training did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The file cannot be read.
+    #[error(
+        "{path} cannot be read; give a JSONL file with one {{\"text\", \"intent\", ...}} a line"
+    )]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A line is not an example.
+    #[error("{path}, line {line}: {reason}; each line is a JSON object with \"text\" and a label")]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Too little to learn from.
+    #[error("there is nothing to learn: a head needs at least two labels with five examples each")]
+    TooFew,
+    /// The encoder failed.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The layers could not be tuned.
+    #[error("the encoder's layers could not be tuned: {0}; try a smaller rate, or --mode head")]
+    Tune(#[from] candle_core::Error),
+    /// The optimiser failed.
+    #[error("head {head} could not be trained: {reason}")]
+    Solver {
+        /// The head.
+        head: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How to train.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainOptions {
+    /// Inverse strength of the L2 penalty, as in LIBLINEAR.
+    pub c: f32,
+    /// Most steps of the optimiser.
+    pub iterations: u64,
+    /// How to tune the encoder's last layers; `None` leaves it as it is.
+    pub tune: Option<TuneOptions>,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            c: 30.0,
+            iterations: 150,
+            tune: None,
+        }
+    }
+}
+
+/// Trained heads and how they did on what they had not seen.
+#[derive(Debug)]
+pub struct Trained {
+    /// The heads, trained on all examples.
+    pub heads: Heads,
+    /// By head, in the order trained.
+    pub held_out: Vec<(String, HeldOut)>,
+}
+
+/// Trains every head that `examples` have labels for. `progress` hears the share done, in `[0, 1]`.
+///
+/// # Errors
+/// [`TrainError::TooFew`] when no head has enough examples.
+pub fn train(
+    encoder: &Encoder,
+    examples: &[Example],
+    options: TrainOptions,
+    mut progress: impl FnMut(f32, &str),
+) -> Result<Trained, TrainError> {
+    let read = ReadExamples::new(encoder, examples, options.tune.is_some(), &mut progress)?;
+    let sets = [INTENT, SENTIMENT, CONCERN].map(|name| LabelledSet::gather(name, examples));
+    let sets: Vec<LabelledSet> = sets.into_iter().filter(LabelledSet::is_enough).collect();
+    if sets.is_empty() {
+        return Err(TrainError::TooFew);
+    }
+    let tuned = match options.tune {
+        Some(tune) => Some(Tuned::on(encoder, &read, &sets, tune, &mut progress)?),
+        None => None,
+    };
+    let mut heads = Heads::default();
+    let mut held_out = Vec::new();
+    for (at, set) in sets.iter().enumerate() {
+        let told = format!("head {}: {} examples", set.name, set.rows.len());
+        progress(1.0, &told);
+        let tuned = tuned.as_ref().and_then(|tuned| tuned.head(at));
+        let (head, report) = set.train(&read, tuned, options)?;
+        heads.by_name.insert(set.name.to_owned(), head);
+        held_out.push((set.name.to_owned(), report));
+    }
+    heads.layers = tuned.map(|tuned| tuned.layers).unwrap_or_default();
+    heads.version = version(examples);
+    Ok(Trained { heads, held_out })
+}
+
+/// What the encoder and the n-grams make of the examples.
+struct ReadExamples {
+    vectors: Vec<Sparse>,
+    /// Length of a vector with its zeros.
+    width: usize,
+    /// What layers are tuned on, where they are.
+    readings: Vec<Reading>,
+}
+
+impl ReadExamples {
+    fn new(
+        encoder: &Encoder,
+        examples: &[Example],
+        keep_readings: bool,
+        progress: &mut impl FnMut(f32, &str),
+    ) -> Result<Self, TrainError> {
+        const BATCH: usize = 64;
+        let mut read = Self {
+            vectors: Vec::with_capacity(examples.len()),
+            width: 0,
+            readings: Vec::new(),
+        };
+        for batch in examples.chunks(BATCH) {
+            let texts: Vec<String> = batch.iter().map(|example| example.text.clone()).collect();
+            let readings = encoder.read_batch(&texts)?;
+            for (text, reading) in texts.iter().zip(&readings) {
+                let dense = features(text, reading, None);
+                read.width = dense.len();
+                read.vectors.push(Sparse::new(&dense));
+            }
+            if keep_readings {
+                read.readings.extend(readings);
+            }
+            let done = read.vectors.len() as f32 / examples.len() as f32;
+            progress(done, "reading the examples");
+        }
+        Ok(read)
+    }
+}
+
+/// The examples of one head.
+struct LabelledSet {
+    name: &'static str,
+    labels: Vec<String>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    /// Index of the example.
+    example: usize,
+    /// Index of the label.
+    label: usize,
+    part: Part,
+}
+
+impl LabelledSet {
+    fn gather(name: &'static str, examples: &[Example]) -> Self {
+        let labelled = with_defaults(name, examples);
+        let mut labels: Vec<String> = labelled.iter().map(|(_, l)| (*l).to_owned()).collect();
+        labels.sort();
+        labels.dedup();
+        let index: HashMap<&str, usize> = labels
+            .iter()
+            .enumerate()
+            .map(|(at, label)| (label.as_str(), at))
+            .collect();
+        let row = |(example, label): &(usize, &str)| {
+            Some(Row {
+                example: *example,
+                label: *index.get(label)?,
+                part: part_of(&examples.get(*example)?.text),
+            })
+        };
+        let rows = labelled.iter().filter_map(row).collect();
+        Self { name, labels, rows }
+    }
+
+    fn is_enough(&self) -> bool {
+        let mut counts = vec![0_usize; self.labels.len()];
+        for row in &self.rows {
+            if let Some(count) = counts.get_mut(row.label) {
+                *count += 1;
+            }
+        }
+        counts.iter().filter(|count| **count >= 5).count() >= 2
+    }
+
+    fn train(
+        &self,
+        read: &ReadExamples,
+        tuned: Option<TunedHead<'_>>,
+        options: TrainOptions,
+    ) -> Result<(Head, HeldOut), TrainError> {
+        let nothing = Parameters::zero(read.width, self.labels.len());
+        let (seen, learnt) = self.fit(read, options, nothing, |part| part == Part::Train)?;
+        let judged = self.logits(&seen, read, tuned.as_ref());
+        let of = |chosen: Part| -> Vec<&Judged> {
+            judged.iter().filter(|row| row.part == chosen).collect()
+        };
+        let (share, temperature) = best_mixture(&of(Part::Temperature));
+        let mixed = |rows: &[&Judged]| -> Vec<(Vec<f32>, usize)> {
+            let rows = rows.iter().map(|row| (row.mixed(share), row.label));
+            rows.collect()
+        };
+        let all: Vec<&Judged> = judged.iter().collect();
+        let (all, tested) = (mixed(&all), mixed(&of(Part::Test)));
+        let report = HeldOut::measure(&self.labels, &all, &tested, temperature);
+        // From there it is not far to the weights that fit all examples.
+        let (mut head, _) = self.fit(read, options, learnt, |_| true)?;
+        if let Some(tuned) = tuned {
+            head = head.mixed_with(tuned.last, share);
+        }
+        head.temperature = temperature;
+        Ok((head, report))
+    }
+
+    /// What `head`, and the tuned one, make of the messages that are held out.
+    fn logits(
+        &self,
+        head: &Head,
+        read: &ReadExamples,
+        tuned: Option<&TunedHead<'_>>,
+    ) -> Vec<Judged> {
+        let rows = self.rows.iter().filter(|row| row.part != Part::Train);
+        let judge = |row: &Row| {
+            let vector = read.vectors.get(row.example)?;
+            let of_tuned = |tuned: &TunedHead<'_>| {
+                let state = tuned.held_out.get(&row.example)?;
+                Some(tuned.trial_logits(state))
+            };
+            Some(Judged {
+                frozen: head.logits(&vector.to_dense(read.width)),
+                tuned: tuned.and_then(of_tuned).unwrap_or_default(),
+                label: row.label,
+                part: row.part,
+            })
+        };
+        rows.filter_map(judge).collect()
+    }
+
+    fn fit(
+        &self,
+        read: &ReadExamples,
+        options: TrainOptions,
+        start: Parameters,
+        chosen: impl Fn(Part) -> bool,
+    ) -> Result<(Head, Parameters), TrainError> {
+        let rows = self.rows.iter().filter(|row| chosen(row.part));
+        let classes = self.labels.len();
+        let regression = Regression {
+            rows: rows
+                .filter_map(|row| Some((read.vectors.get(row.example)?, row.label)))
+                .collect(),
+            width: read.width,
+            classes,
+            penalty: 1.0 / f64::from(options.c * looseness(self.name)),
+        };
+        let fitted = regression
+            .fit(start, options.iterations)
+            .map_err(|reason| TrainError::Solver {
+                head: self.name.to_owned(),
+                reason,
+            })?;
+        let mut head = Head {
+            labels: self.labels.clone(),
+            weights: Vec::with_capacity(classes * read.width),
+            bias: Vec::with_capacity(classes),
+            width: read.width,
+            temperature: 1.0,
+        };
+        for class in 0..classes {
+            let mut column = fitted.of_class(class);
+            head.weights.extend(column.by_ref().take(read.width));
+            head.bias.extend(column);
+        }
+        Ok((head, fitted))
+    }
+}
+
+/// How much less a head is held back than `c` says. A sentiment has few labels with many examples
+/// each, and is surer of itself than it should be where it may fit them all.
+fn looseness(head: &str) -> f32 {
+    if head == SENTIMENT { 0.1 } else { 1.0 }
+}

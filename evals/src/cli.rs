@@ -1,0 +1,169 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use evals::worlds::World;
+use understand::{TrainOptions, TuneOptions};
+
+/// Measures Frontdesk.
+#[derive(Debug, Parser)]
+#[command(name = "frontdesk-evals", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Plays labelled dialogues through a server of its own and checks every turn.
+    Replay(Replay),
+    /// Says how well the documents are found that hold the answers, each way of searching apart.
+    Retrieve(Retrieve),
+    /// Trains a head on labelled messages, or takes trained ones, and judges it on others.
+    Classify(Classify),
+    /// Says which true sentences the guard withholds, and which false ones it lets pass.
+    Guard(Guard),
+    /// Says what got better and worse between two replays of the same dialogues.
+    Compare(Compare),
+    /// Opens idle connections to a running server and weighs its process.
+    Connections(Connections),
+}
+
+/// What is played, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Stage {
+    /// File of dialogues, one JSON object a line.
+    pub(crate) dialogues: PathBuf,
+    /// World whose dialogues are played; those of others are passed over.
+    #[arg(long, value_enum)]
+    pub(crate) world: World,
+    /// Folder that holds the world's folder.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Plays at most so many dialogues.
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Plays only the dialogues of these ids.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Configuration file of the server.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Where results go beside the terminal.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// File to write all figures to.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// File to write a report to, for a browser.
+    #[arg(long)]
+    pub(crate) html: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Retrieve {
+    #[command(flatten)]
+    pub(crate) stage: Stage,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    pub(crate) stage: Stage,
+    /// Reply model: a name from the list of models, a path, or `owner/repository/file.gguf`.
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Empty folder to leave the server's data in.
+    #[arg(long)]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Classify {
+    /// Labelled messages to train on, JSONL; may be repeated.
+    #[arg(long, required_unless_present = "heads")]
+    pub(crate) train: Vec<PathBuf>,
+    /// Labelled messages to judge, JSONL; a fifth of those to train on when absent.
+    #[arg(long, required_unless_present = "train")]
+    pub(crate) test: Vec<PathBuf>,
+    /// Field of the label: `intent`, `sentiment`, or any other.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) label: String,
+    /// Takes only messages whose field has this value (`language=en`); may be repeated.
+    #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = field_value)]
+    pub(crate) only: Vec<(String, String)>,
+    /// Trained heads to judge, in place of training.
+    #[arg(long, conflicts_with = "train")]
+    pub(crate) heads: Option<PathBuf>,
+    /// Inverse strength of the L2 penalty.
+    #[arg(long, default_value_t = TrainOptions::default().c)]
+    pub(crate) c: f32,
+    /// Tunes the encoder's last layers, too.
+    #[arg(long, conflicts_with = "heads")]
+    pub(crate) full: bool,
+    /// Most passes over the training messages where layers are tuned.
+    #[arg(long, default_value_t = TuneOptions::default().epochs, requires = "full")]
+    pub(crate) epochs: usize,
+    /// File to write the trained heads to.
+    #[arg(long, conflicts_with = "heads")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Guard {
+    /// World whose documents the sentences are about.
+    #[arg(long, value_enum)]
+    pub(crate) world: World,
+    /// Folder that holds the world's folder.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// File of cases, one JSON object a line; else they are made of the documents by a program.
+    #[arg(long)]
+    pub(crate) cases: Option<PathBuf>,
+    /// Most cases of a kind that are made.
+    #[arg(long, default_value_t = 300, conflicts_with = "cases")]
+    pub(crate) most: usize,
+    /// Mistakes that are printed.
+    #[arg(long, default_value_t = 40)]
+    pub(crate) mistakes: usize,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// The replay before the change: a file that `replay --json` wrote.
+    pub(crate) before: PathBuf,
+    /// The replay after it.
+    pub(crate) after: PathBuf,
+    /// File of gates; the exit code is 1 when one is broken.
+    #[arg(long)]
+    pub(crate) gates: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Connections {
+    /// The chat (`ws://127.0.0.1:8080/v1/chat`).
+    #[arg(long)]
+    pub(crate) url: String,
+    /// How many connections.
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) count: usize,
+    /// Id of the server's process.
+    #[arg(long)]
+    pub(crate) pid: u32,
+}
+
+fn field_value(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('=').ok_or("write FIELD=VALUE")?;
+    Ok((parts.0.to_owned(), parts.1.to_owned()))
+}

@@ -1,0 +1,247 @@
+//! What the guard withholds of sentences that are known to be true or false.
+//!
+//! A case is a sentence in answer to a question, about a document: one written by hand, or one of
+//! the document's own, as it is or with a fact altered by a program. It is checked against the
+//! whole document; a reply has but a part of it, and less to lean on.
+
+mod altered;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use frontdesk::Withheld;
+use serde::{Deserialize, Serialize};
+
+use crate::report::table;
+use crate::summary::Tally;
+use crate::worlds::Body;
+
+/// Why cases cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CasesError {
+    /// A file cannot be read.
+    #[error("{} cannot be read: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+    /// A line is no case.
+    #[error("{}, line {line}: {reason}", file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A case is about a document that the world does not have.
+    #[error("the world has no document {0:?}")]
+    NoDocument(String),
+}
+
+/// A sentence to be checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// The document that it is about.
+    pub document: String,
+    /// What was asked.
+    pub question: String,
+    /// The sentence.
+    pub says: String,
+    /// Whether the document says so, too.
+    pub supported: bool,
+    /// What was altered, or how it is put.
+    pub kind: String,
+}
+
+/// A document as the guard sees it.
+struct Source {
+    id: String,
+    passages: Vec<Passage>,
+}
+
+struct Passage {
+    title: String,
+    text: String,
+}
+
+/// A case that was judged wrongly.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mistake {
+    /// The case.
+    #[serde(flatten)]
+    pub case: Case,
+    /// Why a true sentence was withheld; `None` for a false one that would have left.
+    pub withheld: Option<Withheld>,
+}
+
+/// What came of all cases.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// False sentences that were withheld.
+    pub caught: Tally,
+    /// True sentences that were withheld.
+    pub withheld_by_mistake: Tally,
+    /// Sentences withheld, by what was altered; true ones by how they are put.
+    pub by_kind: BTreeMap<String, Tally>,
+    /// What was judged wrongly.
+    pub mistakes: Vec<Mistake>,
+}
+
+/// Reads cases, one JSON object a line.
+///
+/// # Errors
+/// [`CasesError::Read`], [`CasesError::Line`].
+pub fn read(file: &Path) -> Result<Vec<Case>, CasesError> {
+    let text = std::fs::read_to_string(file).map_err(|source| CasesError::Read {
+        file: file.to_owned(),
+        source,
+    })?;
+    let lines = text.lines().zip(1..).filter(|(line, _)| !line.is_empty());
+    lines
+        .map(|(text, line)| {
+            serde_json::from_str(text).map_err(|error| CasesError::Line {
+                file: file.to_owned(),
+                line,
+                reason: error.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// Cases that a program makes of the English documents of `world`, at most `most` of each kind.
+pub fn made(world: &Body, most: usize) -> Vec<Case> {
+    altered::cases(&sources(world), most)
+}
+
+/// Has every case checked.
+///
+/// # Errors
+/// [`CasesError::NoDocument`].
+pub fn judge(world: &Body, cases: Vec<Case>) -> Result<Report, CasesError> {
+    let sources = sources(world);
+    let by_id: BTreeMap<&str, &Source> = sources.iter().map(|s| (s.id.as_str(), s)).collect();
+    let mut report = Report {
+        caught: Tally::default(),
+        withheld_by_mistake: Tally::default(),
+        by_kind: BTreeMap::new(),
+        mistakes: Vec::new(),
+    };
+    for case in cases {
+        let source = by_id.get(case.document.as_str());
+        let source = source.ok_or_else(|| CasesError::NoDocument(case.document.clone()))?;
+        let passages = source.passages.iter();
+        let passages: Vec<(&str, &str)> = passages
+            .map(|passage| (passage.title.as_str(), passage.text.as_str()))
+            .collect();
+        let withheld =
+            frontdesk::withheld(&passages, &case.question, &world.company.name, &case.says);
+        let is_withheld = withheld.is_some();
+        let tally = if case.supported {
+            &mut report.withheld_by_mistake
+        } else {
+            &mut report.caught
+        };
+        tally.count(is_withheld);
+        let by_kind = report.by_kind.entry(case.kind.clone()).or_default();
+        by_kind.count(is_withheld);
+        if is_withheld == case.supported {
+            report.mistakes.push(Mistake { case, withheld });
+        }
+    }
+    Ok(report)
+}
+
+/// The English documents in passages, each block a line, as facts are given to a turn.
+fn sources(world: &Body) -> Vec<Source> {
+    let documents = world.documents.iter();
+    let english =
+        documents.filter(|document| document.language.as_deref().is_none_or(|tag| tag == "en"));
+    english
+        .map(|document| {
+            let passages = retrieval::chunk(&retrieval::Document {
+                id: document.id.as_str().to_owned(),
+                title: document.title.clone(),
+                content: document.content.clone(),
+                url: None,
+                language: "en".to_owned(),
+            });
+            let passage = |passage: &retrieval::Passage| {
+                let blocks = retrieval::blocks(&passage.text);
+                let lines: Vec<String> = blocks.into_iter().map(|block| block.text).collect();
+                Passage {
+                    title: passage.topic(),
+                    text: lines.join("\n"),
+                }
+            };
+            Source {
+                id: document.id.as_str().to_owned(),
+                passages: passages.iter().map(passage).collect(),
+            }
+        })
+        .collect()
+}
+
+/// The figures, as a table, then up to `most` mistakes.
+pub fn tables(report: &Report, most: usize) -> String {
+    let mut figures = table(["sentences", "withheld", "of", "share", "95 % interval"]);
+    let by_kind = report
+        .by_kind
+        .iter()
+        .map(|(kind, tally)| (kind.as_str(), *tally));
+    let all = [
+        ("false, all", report.caught),
+        ("true, all", report.withheld_by_mistake),
+    ];
+    for (name, tally) in all.into_iter().chain(by_kind) {
+        let percent = |share: f64| format!("{:.1} %", share * 100.0);
+        let interval = tally
+            .interval()
+            .map(|[low, high]| format!("{} to {}", percent(low), percent(high)));
+        figures.add_row([
+            name.to_owned(),
+            tally.passed.to_string(),
+            tally.total.to_string(),
+            tally.share().map_or_else(|| "-".to_owned(), percent),
+            interval.unwrap_or_else(|| "-".to_owned()),
+        ]);
+    }
+    let mut text = figures.trim_fmt() + "\n";
+    for Mistake { case, withheld } in report.mistakes.iter().take(most) {
+        let judged = match withheld {
+            Some(reason) => format!("withheld by mistake: {reason:?}"),
+            None => "would have left".to_owned(),
+        };
+        text += &format!(
+            "\n{} ({}): {judged}\n  {}\n",
+            case.document, case.kind, case.says
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worlds::World;
+
+    fn shop() -> Body {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds");
+        World::Shop.load(&data).unwrap()
+    }
+
+    fn by_hand() -> Vec<Case> {
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("guard/cases.jsonl")).unwrap()
+    }
+
+    #[test]
+    fn a_case_about_an_unknown_document_is_an_error() {
+        let mut cases = by_hand();
+        cases[0].document = "nowhere".to_owned();
+        let error = judge(&shop(), cases).unwrap_err();
+        assert!(error.to_string().contains("nowhere"), "{error}");
+    }
+}

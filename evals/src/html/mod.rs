@@ -1,0 +1,161 @@
+//! Reports to read in a browser: one file each, that needs nothing else.
+
+mod classify;
+mod compare;
+mod plots;
+mod replay;
+mod retrieve;
+
+use std::path::{Path, PathBuf};
+
+use minijinja::Environment;
+use minijinja::value::Serde;
+
+pub use classify::classify;
+pub use compare::compare;
+pub use plots::PlotError;
+pub use replay::replay;
+pub use retrieve::retrieve;
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum HtmlError {
+    /// A plot could not be drawn.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+    /// A template failed.
+    #[error("the report could not be laid out: {0}")]
+    Template(#[from] minijinja::Error),
+    /// The file cannot be written.
+    #[error("{} cannot be written: {source}", file.display())]
+    Write {
+        /// The file.
+        file: PathBuf,
+        /// Cause.
+        source: std::io::Error,
+    },
+}
+
+const TEMPLATES: [(&str, &str); 6] = [
+    ("base.html", include_str!("../../templates/base.html")),
+    ("chat.html", include_str!("../../templates/chat.html")),
+    (
+        "classify.html",
+        include_str!("../../templates/classify.html"),
+    ),
+    ("compare.html", include_str!("../../templates/compare.html")),
+    ("replay.html", include_str!("../../templates/replay.html")),
+    (
+        "retrieve.html",
+        include_str!("../../templates/retrieve.html"),
+    ),
+];
+
+/// A page of the template `name`.
+fn render(name: &str, context: &serde_json::Value) -> Result<String, HtmlError> {
+    let mut templates = Environment::new();
+    for (name, template) in TEMPLATES {
+        templates.add_template(name, template)?;
+    }
+    templates.add_filter("percent", |share: Option<f64>| {
+        share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
+    });
+    templates.add_filter("decimal", |number: Option<f64>| {
+        number.map_or_else(|| "-".to_owned(), |number| format!("{number:.3}"))
+    });
+    templates.add_filter("whole", |number: Option<f64>| {
+        number.map_or_else(|| "-".to_owned(), |number| format!("{number:.0}"))
+    });
+    Ok(templates.get_template(name)?.render(Serde(context))?)
+}
+
+/// Writes a page.
+///
+/// # Errors
+/// [`HtmlError::Write`].
+pub fn write(file: &Path, page: &str) -> Result<(), HtmlError> {
+    std::fs::write(file, page).map_err(|source| HtmlError::Write {
+        file: file.to_owned(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::checks::Check;
+    use crate::compare::{Comparison, Recording};
+    use crate::played::PlayedTurn;
+    use crate::summary::Summary;
+    use crate::testing::{failed, passed, played};
+
+    /// A dialogue that failed, with markup in the message, and one that passed.
+    fn turns() -> Vec<PlayedTurn> {
+        let mut bad = played("bad", 1);
+        bad.user = "<script>alert(1)</script> & what now?".to_owned();
+        bad.checks = vec![failed(Check::Facts, "not stated: 5")];
+        bad.times.sentence_ms = Some(1200.0);
+        if let Some(outcome) = &mut bad.outcome {
+            outcome.record = json!({
+                "action": "answer", "rule": "answer", "question": "what now", "documents": ["fees"],
+                "facts": [{"source": "fees", "text": "It is $5.", "nearness": 0.6}],
+                "withheld": [{"sentence": "It is $7.", "reason": "number", "word": "7"}],
+            });
+        }
+        let mut good = played("good", 1);
+        good.checks = vec![passed(Check::Facts)];
+        vec![bad, good]
+    }
+
+    #[test]
+    fn a_failing_dialogue_is_told_with_what_was_withheld_and_why() {
+        let turns = turns();
+        let page = replay("Replay", &Summary::of(&turns), &turns).unwrap();
+        for told in ["bad <span", "not stated: 5", "It is $7.", "fees", "1.2 s"] {
+            assert!(page.contains(told), "{told} is not in the page");
+        }
+        assert!(!page.contains("good <span"));
+    }
+
+    #[test]
+    fn a_customers_markup_stays_text() {
+        let turns = turns();
+        let page = replay("Replay", &Summary::of(&turns), &turns).unwrap();
+        assert!(!page.contains("<script>"));
+        assert!(page.contains("&lt;script&gt;"));
+    }
+
+    #[test]
+    fn a_page_loads_nothing_from_elsewhere() {
+        let turns = turns();
+        let page = replay("Replay", &Summary::of(&turns), &turns).unwrap();
+        assert!(page.matches("<svg").count() >= 3);
+        for loading in ["src=", "href=", "@import", "url("] {
+            assert!(!page.contains(loading), "{loading}");
+        }
+    }
+
+    #[test]
+    fn what_got_worse_comes_with_both_replies() {
+        let mut turns = turns();
+        let recording = |turns: &[PlayedTurn]| -> Recording {
+            serde_json::from_value(json!({ "turns": turns })).unwrap()
+        };
+        let after = recording(&turns);
+        turns[0].checks = vec![passed(Check::Facts)];
+        turns[0].reply = Some("It was $5 then.".to_owned());
+        let comparison = Comparison::of(&recording(&turns), &after).unwrap();
+        let broken = ["facts fell".to_owned()];
+        let page = compare("Before and after", &comparison, &broken).unwrap();
+        for told in [
+            "It was $5 then.",
+            "It is $5.",
+            "not stated: 5",
+            "facts fell",
+        ] {
+            assert!(page.contains(told), "{told} is not in the page");
+        }
+    }
+}
