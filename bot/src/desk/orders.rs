@@ -24,6 +24,8 @@ pub(super) const HYPOTHETICAL: &[&str] = &[
     "would",
     "how long",
     "what happens",
+    "what happened when",
+    "what if",
     "am i allowed",
     "is it possible",
     "can you",

@@ -99,7 +99,8 @@ pub struct Trained {
     pub held_out: Vec<(String, HeldOut)>,
 }
 
-/// Trains every head that `examples` have labels for. `progress` hears the share done, in `[0, 1]`.
+/// Trains every head that `examples` have labels for. Layers are tuned on all labels, but a concern
+/// is told without them: it has few examples, to which they are fitted too closely. `progress` hears the share done, in `[0, 1]`.
 ///
 /// # Errors
 /// [`TrainError::TooFew`] when no head has enough examples.
@@ -125,12 +126,16 @@ pub fn train(
         let told = format!("head {}: {} examples", set.name, set.rows.len());
         progress(1.0, &told);
         let tuned = tuned.as_ref().and_then(|tuned| tuned.head(at));
+        let tuned = tuned.filter(|_| set.name != CONCERN);
         let (head, report) = set.train(&read, tuned, options)?;
         heads.by_name.insert(set.name.to_owned(), head);
         held_out.push((set.name.to_owned(), report));
     }
-    heads.layers = tuned.map(|tuned| tuned.layers).unwrap_or_default();
     heads.version = version(examples);
+    if let Some(tuned) = tuned {
+        heads.version += "-full";
+        heads.layers = tuned.layers;
+    }
     Ok(Trained { heads, held_out })
 }
 
