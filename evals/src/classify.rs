@@ -4,6 +4,7 @@ mod bootstrap;
 mod figures;
 mod labelled;
 mod tables;
+mod tagged;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,11 +17,13 @@ use understand::{
 };
 
 use crate::curves::{self, Bin, Covered};
+use crate::jsonl::JsonlError;
 use crate::percentile::Spread;
 
 pub use figures::{ClassFigures, Figures, Judgement, OutOfScope};
-pub use labelled::{Labelled, Selection, hold_out};
-pub use tables::tables;
+pub use labelled::{Labelled, Rows, Selection, Tagged, hold_out};
+pub use tables::{tables, tag_tables};
+pub use tagged::{TagFigures, TagJudgement, TagMistake, TagReport, judge_tags, train_tags};
 
 /// Labels of messages that fit no intent.
 const OUT_OF_SCOPE: [&str; 2] = [understand::OUT_OF_SCOPE, "oos"];
@@ -34,24 +37,12 @@ const MISTAKES: usize = 50;
 /// Why nothing was judged.
 #[derive(Debug, thiserror::Error)]
 pub enum ClassifyError {
-    /// A file cannot be read.
-    #[error("{} cannot be read: {source}", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// A line is no labelled message.
-    #[error("{}, line {line}: {reason}", file.display())]
-    Line {
-        /// The file.
-        file: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong.
-        reason: String,
-    },
+    /// A file of messages cannot be read.
+    #[error(transparent)]
+    File(#[from] JsonlError),
+    /// Some messages have one label, others a list of them.
+    #[error("some messages have one {0:?}, others a list of them: judge them apart")]
+    Mixed(String),
     /// No message has the label.
     #[error("no message of {} has a {field:?}{}", file.display(), if *filtered { " and what --where asks for" } else { "" })]
     Nothing {
@@ -160,7 +151,7 @@ fn example(row: &Labelled, field: &str, together: bool) -> Example {
         text: row.text.clone(),
         intent,
         sentiment,
-        concern: None,
+        ..Example::default()
     }
 }
 
@@ -330,7 +321,7 @@ fn report(
         .collect();
     Report {
         figures: Figures::of(&judged),
-        intervals: bootstrap::intervals(&judged),
+        intervals: bootstrap::intervals(&judged, |sample| Figures::of(sample).named().collect()),
         out_of_scope: OutOfScope::of(&known, &strange),
         milliseconds: Spread::of(latencies.iter().copied()),
         reliability: curves::reliability(&sure),
@@ -346,65 +337,6 @@ fn report(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("messages.jsonl");
-        std::fs::write(&file, text).unwrap();
-        (folder, file)
-    }
-
-    fn selection(field: &str, only: &[(&str, &str)]) -> Selection {
-        Selection {
-            field: field.to_owned(),
-            only: only
-                .iter()
-                .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
-                .collect(),
-        }
-    }
-
-    const MESSAGES: &str = r#"{"text": "hi", "intent": "greeting", "language": "en"}
-{"text": "你好", "intent": "greeting", "language": "zh"}
-
-{"text": "hm", "sentiment": "neutral", "language": "en"}
-"#;
-
-    #[test]
-    fn lines_with_the_label_and_the_language_are_read() {
-        let (_folder, file) = file(MESSAGES);
-        assert_eq!(selection("intent", &[]).read(&file).unwrap().len(), 2);
-        let english = selection("intent", &[("language", "en")]);
-        assert_eq!(english.read(&file).unwrap()[0].text, "hi");
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_with_its_line() {
-        let (_folder, broken) = file("{\"text\": \"hi\", \"intent\": \"a\"}\nnot json\n");
-        let error = selection("intent", &[]).read(&broken).unwrap_err();
-        assert!(error.to_string().contains("line 2"), "{error}");
-        let (_folder, lists) = file("{\"text\": \"hi\", \"intent\": [\"a\"]}");
-        let error = selection("intent", &[]).read(&lists).unwrap_err();
-        assert!(error.to_string().contains("not one label"), "{error}");
-        let (_folder, file) = file(MESSAGES);
-        let error = selection("topic", &[]).read(&file).unwrap_err();
-        assert!(matches!(error, ClassifyError::Nothing { .. }), "{error}");
-    }
-
-    #[test]
-    fn about_a_fifth_is_held_out_and_always_the_same() {
-        let rows: Vec<Labelled> = (0..1000)
-            .map(|n| Labelled {
-                text: format!("message {n}"),
-                label: "a".to_owned(),
-                beside: None,
-            })
-            .collect();
-        let (rest, fifth) = hold_out(rows.clone());
-        assert_eq!(rest.len() + fifth.len(), 1000);
-        assert!((150..250).contains(&fifth.len()), "{}", fifth.len());
-        assert_eq!(hold_out(rows).1, fifth);
-    }
 
     #[test]
     fn strangers_are_told_apart_by_what_was_trained() {

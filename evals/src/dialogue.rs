@@ -5,10 +5,11 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::jsonl::{self, JsonlError};
 use crate::wording;
 
 /// A conversation to be played.
@@ -85,66 +86,23 @@ impl fmt::Display for Sentiment {
     }
 }
 
-/// Why a file of dialogues cannot be played.
-#[derive(Debug, thiserror::Error)]
-pub enum DialogueError {
-    /// The file cannot be read.
-    #[error("the dialogues {} cannot be read: give the path of a UTF-8 text file", file.display())]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A line is no dialogue.
-    #[error("{}:{line}: {reason}", file.display())]
-    Line {
-        /// The file.
-        file: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
 /// Reads all dialogues of a file.
 ///
 /// # Errors
-/// [`DialogueError`] for the first line that is no sound dialogue; half a file would make figures
-/// that cannot be compared.
-pub fn read(file: &Path) -> Result<Vec<Dialogue>, DialogueError> {
-    let text = std::fs::read_to_string(file).map_err(|source| DialogueError::Unreadable {
-        file: file.to_owned(),
-        source,
-    })?;
-    parse(&text).map_err(|(line, reason)| DialogueError::Line {
-        file: file.to_owned(),
-        line,
-        reason,
-    })
-}
-
-/// The dialogues of a text, or the first bad line's number and what is wrong with it.
-fn parse(text: &str) -> Result<Vec<Dialogue>, (usize, String)> {
+/// [`JsonlError`] for the first line that is no sound dialogue.
+pub fn read(file: &Path) -> Result<Vec<Dialogue>, JsonlError> {
     let mut ids = HashSet::new();
-    let mut dialogues = Vec::new();
-    for (number, line) in (1..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.trim().is_empty())
-    {
-        let dialogue: Dialogue =
-            serde_json::from_str(line).map_err(|error| (number, error.to_string()))?;
-        dialogue.check().map_err(|reason| (number, reason))?;
+    jsonl::read(file, |line| {
+        let dialogue: Dialogue = jsonl::json(line)?;
+        dialogue.check()?;
         if !ids.insert(dialogue.id.clone()) {
-            return Err((
-                number,
-                format!("a dialogue {:?} came before: rename one", dialogue.id),
+            return Err(format!(
+                "a dialogue {:?} came before: rename one",
+                dialogue.id
             ));
         }
-        dialogues.push(dialogue);
-    }
-    Ok(dialogues)
+        Ok(dialogue)
+    })
 }
 
 impl Dialogue {
@@ -197,6 +155,13 @@ impl Turn {
 mod tests {
     use super::*;
 
+    fn read_text(text: &str) -> Result<Vec<Dialogue>, JsonlError> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("dialogues.jsonl");
+        std::fs::write(&file, text).unwrap();
+        read(&file)
+    }
+
     #[test]
     fn a_dialogue_is_read_with_all_its_checks() {
         let line = r#"{"id": "b-1", "world": "bank-knowledge", "language": "en", "customer": null,
@@ -205,7 +170,7 @@ mod tests {
             "facts": [["$150", "150 dollars"]], "forbid": ["no fee"], "answerable": false,
             "handoff": false, "refuse": true}}, {"user": "ok"}]}"#
             .replace('\n', " ");
-        let dialogues = parse(&format!("\n{line}\n\n")).unwrap();
+        let dialogues = read_text(&format!("\n{line}\n\n")).unwrap();
         let [dialogue] = dialogues.as_slice() else {
             panic!("{dialogues:?}")
         };
@@ -251,8 +216,9 @@ mod tests {
                 "unknown variant `angry`",
             ),
         ] {
-            let (line, said) = parse(&format!("{good}\n\n{bad}\n")).unwrap_err();
-            assert_eq!(line, 3, "{bad}: {said}");
+            let said = read_text(&format!("{good}\n\n{bad}\n")).unwrap_err();
+            let said = said.to_string();
+            assert!(said.contains("dialogues.jsonl, line 3: "), "{bad}: {said}");
             assert!(said.contains(reason), "{bad}: {said}");
         }
     }

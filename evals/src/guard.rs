@@ -7,11 +7,12 @@
 mod altered;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use frontdesk::Withheld;
 use serde::{Deserialize, Serialize};
 
+use crate::jsonl::{self, JsonlError};
 use crate::report::table;
 use crate::summary::Tally;
 use crate::worlds::Body;
@@ -19,24 +20,9 @@ use crate::worlds::Body;
 /// Why cases cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CasesError {
-    /// A file cannot be read.
-    #[error("{} cannot be read: {source}", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// Cause.
-        source: std::io::Error,
-    },
-    /// A line is no case.
-    #[error("{}, line {line}: {reason}", file.display())]
-    Line {
-        /// The file.
-        file: PathBuf,
-        /// Line, from 1.
-        line: usize,
-        /// What is wrong.
-        reason: String,
-    },
+    /// A file of cases cannot be read.
+    #[error(transparent)]
+    File(#[from] JsonlError),
     /// A case is about a document that the world does not have.
     #[error("the world has no document {0:?}")]
     NoDocument(String),
@@ -94,22 +80,9 @@ pub struct Report {
 /// Reads cases, one JSON object a line.
 ///
 /// # Errors
-/// [`CasesError::Read`], [`CasesError::Line`].
+/// [`CasesError::File`].
 pub fn read(file: &Path) -> Result<Vec<Case>, CasesError> {
-    let text = std::fs::read_to_string(file).map_err(|source| CasesError::Read {
-        file: file.to_owned(),
-        source,
-    })?;
-    let lines = text.lines().zip(1..).filter(|(line, _)| !line.is_empty());
-    lines
-        .map(|(text, line)| {
-            serde_json::from_str(text).map_err(|error| CasesError::Line {
-                file: file.to_owned(),
-                line,
-                reason: error.to_string(),
-            })
-        })
-        .collect()
+    Ok(jsonl::read(file, jsonl::json)?)
 }
 
 /// Cases that a program makes of the English documents of `world`, at most `most` of each kind.

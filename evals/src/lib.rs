@@ -19,6 +19,7 @@ pub mod grounded;
 pub mod guard;
 pub mod house;
 pub mod html;
+pub mod jsonl;
 pub mod outcome;
 pub mod percentile;
 pub mod phrasing;

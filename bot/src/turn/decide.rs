@@ -319,6 +319,7 @@ mod tests {
             intent: ranking(intent.0, intent.1),
             sentiment: ranking("neutral", 0.9),
             concern: ranking(concern.0, concern.1),
+            emotions: Ranking::new(Vec::new()),
             language: Language::english(),
             embedding: retrieval::Embedding::normalised(vec![1.0, 0.0]).unwrap(),
         }

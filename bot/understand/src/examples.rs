@@ -11,7 +11,7 @@ use crate::train::TrainError;
 pub const NO_CONCERN: &str = "none";
 
 /// A labelled message. A head is trained on the examples that carry its label.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Example {
     /// The message.
     pub text: String,
@@ -24,6 +24,9 @@ pub struct Example {
     /// What a bot must not answer alone: `fraud`, `legal`... or `none`.
     #[serde(default)]
     pub concern: Option<String>,
+    /// All that its writer feels, in labels of one's own: several, one, or none of them.
+    #[serde(default)]
+    pub emotions: Option<Vec<String>>,
 }
 
 impl Example {
@@ -75,6 +78,9 @@ pub(crate) fn version(examples: &[Example]) -> String {
         for head in [INTENT, SENTIMENT, CONCERN] {
             hasher.update(example.label(head).unwrap_or("\n").as_bytes());
         }
+        for emotion in example.emotions.iter().flatten() {
+            hasher.update(emotion.as_bytes());
+        }
     }
     format!("heads-{}-{:08x}", examples.len(), hasher.finalize())
 }
@@ -120,9 +126,8 @@ mod tests {
     fn example(text: &str, concern: Option<&str>) -> Example {
         Example {
             text: text.into(),
-            intent: None,
-            sentiment: None,
             concern: concern.map(str::to_owned),
+            ..Example::default()
         }
     }
 

@@ -1,4 +1,5 @@
-//! A head: multinomial logistic regression from a feature vector to calibrated probabilities.
+//! A head: logistic regression from a feature vector to calibrated probabilities, of labels that
+//! exclude each other or of labels that do not.
 
 use serde::Serialize;
 
@@ -51,10 +52,28 @@ impl Ranking {
         Self::new(self.0.iter().map(mean).collect())
     }
 
+    /// Whether there are no labels, as of a head that is missing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The ranking itself.
     pub fn as_slice(&self) -> &[Scored] {
         &self.0
     }
+}
+
+/// How the labels of a head stand to each other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Kind {
+    /// A message has exactly one of them.
+    #[default]
+    OneOf,
+    /// A message may have several or none.
+    AnyOf {
+        /// By label, the probability from which a message counts as having it.
+        thresholds: Vec<f32>,
+    },
 }
 
 /// Weights of one head.
@@ -70,6 +89,7 @@ pub struct Head {
     pub(crate) width: usize,
     /// Logits are divided by it before the softmax (Guo et al., 2017).
     pub(crate) temperature: f32,
+    pub(crate) kind: Kind,
 }
 
 impl Head {
@@ -80,7 +100,11 @@ impl Head {
 
     /// Ranks the labels for `features`; values beyond the head's width are ignored.
     pub fn rank(&self, features: &[f32]) -> Ranking {
-        let probabilities = softmax(&self.logits(features), self.temperature);
+        let logits = self.logits(features);
+        let probabilities = match self.kind {
+            Kind::OneOf => softmax(&logits, self.temperature),
+            Kind::AnyOf { .. } => sigmoids(&logits, self.temperature),
+        };
         let scored = self.labels.iter().zip(probabilities);
         Ranking::new(
             scored
@@ -90,6 +114,20 @@ impl Head {
                 })
                 .collect(),
         )
+    }
+
+    /// The labels that `ranking`, one of this head's, says a message has: the most probable, or, where
+    /// labels do not exclude each other, those above their thresholds.
+    pub fn chosen<'r>(&self, ranking: &'r Ranking) -> Vec<&'r Scored> {
+        let Kind::AnyOf { thresholds } = &self.kind else {
+            return ranking.0.first().into_iter().collect();
+        };
+        let is_chosen = |scored: &&Scored| {
+            let at = self.labels.iter().position(|label| *label == scored.label);
+            let threshold = at.and_then(|at| thresholds.get(at));
+            threshold.is_some_and(|threshold| scored.probability >= *threshold)
+        };
+        ranking.0.iter().filter(is_chosen).collect()
     }
 
     /// This head and `branch` as one over both's features, `branch` with `share` of the logits.
@@ -110,6 +148,7 @@ impl Head {
                 .collect(),
             width: self.width + width,
             temperature: self.temperature,
+            kind: self.kind.clone(),
         }
     }
 
@@ -138,6 +177,12 @@ pub(crate) fn softmax(logits: &[f32], temperature: f32) -> Vec<f32> {
     exponentials.iter().map(|value| value / sum).collect()
 }
 
+/// The logistic function of each of `logits / temperature`.
+pub(crate) fn sigmoids(logits: &[f32], temperature: f32) -> Vec<f32> {
+    let sigmoid = |logit: &f32| 1.0 / (1.0 + (-logit / temperature).exp());
+    logits.iter().map(sigmoid).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -152,9 +197,33 @@ mod tests {
             bias: vec![0.0, 0.5],
             width: 2,
             temperature: 1.0,
+            kind: Kind::OneOf,
         };
         assert_eq!(head.rank(&[1.0, 0.0]).top(), "a");
         assert_eq!(head.rank(&[1.0, 1.0]).top(), "b");
+    }
+
+    #[test]
+    fn labels_that_do_not_exclude_each_other_are_chosen_each_by_its_threshold() {
+        let mut head = Head {
+            labels: vec!["a".into(), "b".into(), "c".into()],
+            weights: vec![1.0, 2.0, -3.0],
+            bias: vec![0.0; 3],
+            width: 1,
+            temperature: 1.0,
+            kind: Kind::AnyOf {
+                thresholds: vec![0.5, 0.9, 0.04],
+            },
+        };
+        let chosen = |head: &Head| -> Vec<String> {
+            let ranking = head.rank(&[1.0]);
+            let chosen = head.chosen(&ranking);
+            chosen.iter().map(|scored| scored.label.clone()).collect()
+        };
+        // Their probabilities are 0.73, 0.88 and 0.047.
+        assert_eq!(chosen(&head), ["a", "c"]);
+        head.kind = Kind::OneOf;
+        assert_eq!(chosen(&head), ["b"]);
     }
 
     #[test]
@@ -179,6 +248,7 @@ mod tests {
             bias: vec![0.0, 0.5],
             width: 2,
             temperature: 1.0,
+            kind: Kind::OneOf,
         };
         let branch = retrieval::Linear {
             weights: vec![4.0, -2.0],

@@ -9,7 +9,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 use std::borrow::Cow;
 
-use crate::head::Head;
+use crate::head::{Head, Kind};
 
 /// Name of the head that tells intents apart.
 pub const INTENT: &str = "intent";
@@ -17,6 +17,9 @@ pub const INTENT: &str = "intent";
 pub const SENTIMENT: &str = "sentiment";
 /// Name of the head for what must not be answered by a bot alone.
 pub const CONCERN: &str = "concern";
+/// Name of the head for feelings, of which a message may have several. The product's own heads have
+/// none.
+pub const EMOTIONS: &str = "emotions";
 
 /// The encoder whose states the heads are for: numbers of another one would mean nothing to them.
 const ENCODER: &str = "multilingual-e5-small";
@@ -48,7 +51,7 @@ pub enum HeadsError {
 /// The heads by name, and what they were trained with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heads {
-    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`].
+    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`EMOTIONS`].
     pub(crate) by_name: HashMap<String, Head>,
     /// The encoder's last layers as they were tuned for the heads; none where it was left alone.
     pub(crate) layers: Vec<Layer>,
@@ -114,6 +117,10 @@ impl Heads {
             };
             metadata.insert(format!("{name}.labels"), head.labels.join("\n"));
             metadata.insert(format!("{name}.temperature"), head.temperature.to_string());
+            if let Kind::AnyOf { thresholds } = &head.kind {
+                let thresholds = Tensor::single(thresholds);
+                tensors.push((format!("{name}.thresholds"), thresholds));
+            }
             let shape = vec![head.labels.len(), head.width];
             tensors.push((
                 format!("{name}.weights"),
@@ -188,6 +195,16 @@ fn read_head(
     if labels.is_empty() || bias.len() != labels.len() || weights.len() % labels.len() != 0 {
         return Err(format!("the shapes of head {name} do not fit together"));
     }
+    let thresholds = format!("{name}.thresholds");
+    let kind = if tensors.names().contains(&thresholds.as_str()) {
+        let thresholds = floats(tensors, &thresholds)?;
+        if thresholds.len() != labels.len() {
+            return Err(format!("head {name} needs a threshold for each label"));
+        }
+        Kind::AnyOf { thresholds }
+    } else {
+        Kind::OneOf
+    };
     let width = weights.len() / labels.len();
     Ok(Head {
         labels,
@@ -195,6 +212,7 @@ fn read_head(
         bias,
         width,
         temperature,
+        kind,
     })
 }
 
@@ -338,6 +356,7 @@ mod tests {
             bias: vec![0.0, 1.0],
             width: 2,
             temperature: 1.5,
+            kind: Kind::OneOf,
         };
         Heads {
             by_name: HashMap::from([("answer".into(), head)]),
@@ -371,6 +390,27 @@ mod tests {
         let path = folder.path().join("heads.safetensors");
         one_head().save(&path).unwrap();
         assert_eq!(Heads::load(&path).unwrap(), one_head());
+    }
+
+    #[test]
+    fn thresholds_survive_with_their_head() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heads.safetensors");
+        let mut heads = one_head();
+        let head = heads.by_name.get_mut("answer").unwrap();
+        head.kind = Kind::AnyOf {
+            thresholds: vec![0.2, 0.7],
+        };
+        heads.save(&path).unwrap();
+        assert_eq!(Heads::load(&path).unwrap(), heads);
+        // A threshold that is missing would make a label impossible.
+        let head = heads.by_name.get_mut("answer").unwrap();
+        head.kind = Kind::AnyOf {
+            thresholds: vec![0.2],
+        };
+        heads.save(&path).unwrap();
+        let error = Heads::load(&path).unwrap_err().to_string();
+        assert!(error.contains("threshold for each label"), "{error}");
     }
 
     #[test]

@@ -18,8 +18,8 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 pub use examples::{Example, NO_CONCERN, read_examples};
-pub use head::{Ranking, Scored};
-pub use heads::{CONCERN, Heads, HeadsError, INTENT, SENTIMENT};
+pub use head::{Head, Ranking, Scored};
+pub use heads::{CONCERN, EMOTIONS, Heads, HeadsError, INTENT, SENTIMENT};
 pub use language::{Language, Languages};
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
@@ -38,6 +38,10 @@ pub struct Understanding {
     pub sentiment: Ranking,
     /// What a bot must not answer alone.
     pub concern: Ranking,
+    /// All that its writer feels, each with a probability of its own; empty unless heads were trained
+    /// for it.
+    #[serde(skip_serializing_if = "Ranking::is_empty")]
+    pub emotions: Ranking,
     /// The language it is written in.
     pub language: Language,
     /// The embedding, unit length.
@@ -48,7 +52,7 @@ pub struct Understanding {
 impl Understanding {
     /// Probability that something is raised that a bot must not answer alone.
     pub fn concern_probability(&self) -> f32 {
-        if self.concern.as_slice().is_empty() {
+        if self.concern.is_empty() {
             return 0.0;
         }
         1.0 - self.concern.probability(NO_CONCERN)
@@ -139,6 +143,7 @@ impl Understander {
             intent: self.rank(INTENT, &whole),
             sentiment: self.rank(SENTIMENT, &whole),
             concern: self.rank(CONCERN, &whole),
+            emotions: self.rank(EMOTIONS, &whole),
             language,
             embedding: reading.embedding,
         };

@@ -1,4 +1,5 @@
-//! Fitting a multinomial logistic regression on sparse rows: L-BFGS with an L2 penalty.
+//! Fitting a logistic regression on sparse rows, multinomial or one for each label: L-BFGS with an L2
+//! penalty.
 //!
 //! Most of a feature vector is n-gram buckets that a short message does not touch, so that walking
 //! only what is there is five times as fast as a dense product. Chunks of fixed size are summed in
@@ -55,12 +56,22 @@ impl Sparse {
     }
 }
 
-/// What to fit: rows of `width` features, each with the index of its class.
+/// How the classes of a row are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Each row has exactly one class, and classes compete.
+    OneOf,
+    /// A row may have several classes or none; each is a question of its own.
+    AnyOf,
+}
+
+/// What to fit: rows of `width` features, each with the indices of its classes.
 #[derive(Clone, Debug)]
 pub(crate) struct Regression<'a> {
-    pub(crate) rows: Vec<(&'a Sparse, usize)>,
+    pub(crate) rows: Vec<(&'a Sparse, &'a [usize])>,
     pub(crate) width: usize,
     pub(crate) classes: usize,
+    pub(crate) told: Told,
     /// Strength of the L2 penalty on the weights; the biases are free.
     pub(crate) penalty: f64,
 }
@@ -148,7 +159,7 @@ impl Regression<'_> {
     /// Loss and gradient of the likelihood of some rows.
     fn evaluate_chunk(
         &self,
-        rows: &[(&Sparse, usize)],
+        rows: &[(&Sparse, &[usize])],
         weights: &[f32],
         stride: usize,
     ) -> (f64, Vec<f32>) {
@@ -156,22 +167,27 @@ impl Regression<'_> {
         let mut gradient = vec![0.0; weights.len()];
         let mut scores = vec![0.0_f32; stride];
         let mut loss = 0.0;
-        for (row, class) in rows {
+        for (row, own) in rows {
             scores.fill(0.0);
             let entries = || row.entries().chain([(bias, 1.0)]);
             for (at, value) in entries() {
                 let from = weights.get(at * stride..(at + 1) * stride);
                 add_scaled(&mut scores, value, from.unwrap_or_default());
             }
-            let classes = self.classes;
-            loss -= log_softmax(scores.get_mut(..classes).unwrap_or_default(), *class);
+            let classes = scores.get_mut(..self.classes).unwrap_or_default();
+            loss -= match self.told {
+                Told::OneOf => log_softmax(classes, own),
+                Told::AnyOf => log_sigmoids(classes, own),
+            };
             // The lanes beyond the last class belong to nobody.
             scores
                 .iter_mut()
-                .skip(classes)
+                .skip(self.classes)
                 .for_each(|padding| *padding = 0.0);
-            if let Some(right) = scores.get_mut(*class) {
-                *right -= 1.0;
+            for class in *own {
+                if let Some(right) = scores.get_mut(*class) {
+                    *right -= 1.0;
+                }
             }
             for (at, value) in entries() {
                 let into = gradient.get_mut(at * stride..(at + 1) * stride);
@@ -236,76 +252,124 @@ fn add_scaled(into: &mut [f32], factor: f32, from: &[f32]) {
     }
 }
 
-/// Turns scores into probabilities; gives the logarithm of the one of `class`.
-fn log_softmax(scores: &mut [f32], class: usize) -> f64 {
+/// Turns scores into probabilities that sum to 1; gives the logarithm of those of `own`.
+fn log_softmax(scores: &mut [f32], own: &[usize]) -> f64 {
     let most = scores.iter().copied().fold(f32::MIN, f32::max);
-    let own = scores.get(class).copied().unwrap_or(f32::MIN);
+    let above: Vec<f32> = own
+        .iter()
+        .map(|class| scores.get(*class).copied().unwrap_or(f32::MIN) - most)
+        .collect();
     let mut sum = 0.0;
     for score in scores.iter_mut() {
         *score = (*score - most).exp();
         sum += *score;
     }
     scores.iter_mut().for_each(|score| *score /= sum);
-    f64::from(own - most) - f64::from(sum).ln()
+    let whole = f64::from(sum).ln();
+    above.iter().map(|above| f64::from(*above) - whole).sum()
+}
+
+/// Turns each score into a probability of its own; gives the logarithm of the probability that
+/// exactly `own` hold.
+fn log_sigmoids(scores: &mut [f32], own: &[usize]) -> f64 {
+    let mut log = 0.0;
+    for (class, score) in scores.iter_mut().enumerate() {
+        let margin = if own.contains(&class) { *score } else { -*score };
+        // ln(1 / (1 + e^-margin)), without overflow on either side.
+        log += f64::from(margin.min(0.0) - (-margin.abs()).exp().ln_1p());
+        *score = 1.0 / (1.0 + (-*score).exp());
+    }
+    log
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn regression(rows: &[(Sparse, usize)]) -> Regression<'_> {
+    type Rows = Vec<(Sparse, Vec<usize>)>;
+
+    fn regression(rows: &Rows, told: Told) -> Regression<'_> {
         Regression {
-            rows: rows.iter().map(|(row, class)| (row, *class)).collect(),
+            rows: rows.iter().map(|(row, own)| (row, &**own)).collect(),
             width: 3,
             classes: 3,
+            told,
             penalty: 0.1,
         }
     }
 
-    fn rows() -> Vec<(Sparse, usize)> {
+    fn rows() -> Rows {
         (0..600)
             .map(|n| {
                 let mut dense = [0.0; 3];
                 dense[n % 3] = 1.0;
                 dense[(n / 7) % 3] += 0.3;
-                (Sparse::new(&dense), n % 3)
+                (Sparse::new(&dense), vec![n % 3])
             })
             .collect()
     }
 
+    /// Rows that have their first two classes each by a feature of its own, and often none.
+    fn tagged_rows() -> Rows {
+        let row = |n: usize| {
+            let own: Vec<usize> = (0..2).filter(|class| n.is_multiple_of(class + 2)).collect();
+            let mut dense = [0.0, 0.0, 1.0];
+            own.iter().for_each(|class| dense[*class] = 1.0);
+            (Sparse::new(&dense), own)
+        };
+        (0..600).map(row).collect()
+    }
+
     #[test]
     fn the_gradient_is_the_slope_of_the_cost() {
-        let rows = rows();
-        let regression = &regression(&rows);
-        let start = Parameters::zero(3, 3);
-        let objective = Objective {
-            regression,
-            stride: start.stride,
-            last: RefCell::default(),
-        };
-        let at: Vec<f64> = (0..start.values.len())
-            .map(|n| (n % 13) as f64 / 10.0 - 0.5)
-            .collect();
-        let slope = objective.gradient(&at).unwrap();
-        for index in 0..at.len() {
-            let shifted = |by: f64| {
-                let mut moved = at.clone();
-                moved[index] += by;
-                objective.cost(&moved).unwrap()
+        for (rows, told) in [(rows(), Told::OneOf), (tagged_rows(), Told::AnyOf)] {
+            let regression = &regression(&rows, told);
+            let start = Parameters::zero(3, 3);
+            let objective = Objective {
+                regression,
+                stride: start.stride,
+                last: RefCell::default(),
             };
-            let measured = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
-            assert!(
-                (measured - slope[index]).abs() < 0.05,
-                "{index}: {measured} {}",
-                slope[index]
-            );
+            let at: Vec<f64> = (0..start.values.len())
+                .map(|n| (n % 13) as f64 / 10.0 - 0.5)
+                .collect();
+            let slope = objective.gradient(&at).unwrap();
+            for index in 0..at.len() {
+                let shifted = |by: f64| {
+                    let mut moved = at.clone();
+                    moved[index] += by;
+                    objective.cost(&moved).unwrap()
+                };
+                let measured = (shifted(1e-2) - shifted(-1e-2)) / 2e-2;
+                assert!(
+                    (measured - slope[index]).abs() < 0.05,
+                    "{told:?}, {index}: {measured} {}",
+                    slope[index]
+                );
+            }
         }
+    }
+
+    #[test]
+    fn classes_that_may_come_together_are_each_found() {
+        let rows = tagged_rows();
+        let fitted = regression(&rows, Told::AnyOf).fit(Parameters::zero(3, 3), 100);
+        let fitted = fitted.unwrap();
+        for class in 0..2 {
+            let weights: Vec<f32> = fitted.of_class(class).collect();
+            let score = |there: f32| weights[class] * there + weights[2] + weights[3];
+            assert!(score(1.0) > 1.0 && score(0.0) < -1.0, "{class}: {weights:?}");
+        }
+        // Nothing has the last class: it is unlikely whatever there is.
+        assert!(fitted.of_class(2).last().unwrap() < -1.0);
     }
 
     #[test]
     fn classes_that_can_be_told_apart_are() {
         let rows = rows();
-        let fitted = regression(&rows).fit(Parameters::zero(3, 3), 100).unwrap();
+        let fitted = regression(&rows, Told::OneOf)
+                .fit(Parameters::zero(3, 3), 100)
+                .unwrap();
         for class in 0..3 {
             let weights: Vec<f32> = fitted.of_class(class).collect();
             assert_eq!(weights.len(), 4);
@@ -317,7 +381,9 @@ mod tests {
     #[test]
     fn the_same_rows_give_the_same_weights() {
         let rows = rows();
-        let fit = || regression(&rows).fit(Parameters::zero(3, 3), 100).unwrap();
+        let fit = || regression(&rows, Told::OneOf)
+                .fit(Parameters::zero(3, 3), 100)
+                .unwrap();
         assert_eq!(fit().values, fit().values);
     }
 }

@@ -86,12 +86,16 @@ impl Figures {
             macro_f1: total / classes.len().max(1) as f64,
             weighted_f1: weighted.sum::<f64>() / judged.len().max(1) as f64,
             roc_auc: roc_auc(judged),
-            ece: calibration_error(judged),
+            ece: calibration_error(
+                judged
+                    .iter()
+                    .map(|row| (row.confidence(), row.given() == row.right)),
+            ),
         }
     }
 
     /// The figures that intervals are given for, by name.
-    pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, f64)> {
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
         let named = [
             ("accuracy", Some(self.accuracy)),
             ("top3", Some(self.top3)),
@@ -169,25 +173,25 @@ fn counts(confusion: &[Vec<usize>], label: usize) -> Counts {
     }
 }
 
-fn ratio(part: usize, whole: usize) -> f64 {
+pub(super) fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 {
         return 0.0;
     }
     part as f64 / whole as f64
 }
 
-fn calibration_error(judged: &[Judgement]) -> f64 {
+/// Of probabilities and whether what they promised came true.
+pub(super) fn calibration_error(decisions: impl Iterator<Item = (f64, bool)>) -> f64 {
     let mut bins = [(0_usize, 0.0); BINS];
-    for row in judged {
-        let confidence = row.confidence();
-        let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-        bin.0 += usize::from(row.given() == row.right);
-        bin.1 += confidence;
+    let mut total = 0_usize;
+    for (probability, is_true) in decisions {
+        let bin = &mut bins[((probability * BINS as f64) as usize).min(BINS - 1)];
+        bin.0 += usize::from(is_true);
+        bin.1 += probability;
+        total += 1;
     }
-    let gaps = bins
-        .iter()
-        .map(|(right, confidence)| (*right as f64 - confidence).abs());
-    gaps.sum::<f64>() / judged.len().max(1) as f64
+    let gaps = bins.iter().map(|(hits, sum)| (*hits as f64 - sum).abs());
+    gaps.sum::<f64>() / total.max(1) as f64
 }
 
 fn roc_auc(judged: &[Judgement]) -> Option<f64> {
@@ -207,7 +211,7 @@ fn roc_auc(judged: &[Judgement]) -> Option<f64> {
 
 /// Area under the ROC curve: how often one of `high` scores above one of `low`, ties by half
 /// (Mann and Whitney, 1947). `None` when one of them is empty.
-fn area(high: &[f64], low: &[f64]) -> Option<f64> {
+pub(super) fn area(high: &[f64], low: &[f64]) -> Option<f64> {
     if high.is_empty() || low.is_empty() {
         return None;
     }

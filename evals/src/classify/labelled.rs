@@ -5,8 +5,9 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{ClassifyError, SENTIMENT};
+use crate::jsonl;
 
-/// A labelled message.
+/// A message with its label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labelled {
     /// The message.
@@ -18,50 +19,74 @@ pub struct Labelled {
     pub beside: Option<String>,
 }
 
+/// A message with its labels, of which it may have several or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// The message.
+    pub text: String,
+    /// Its labels.
+    pub own: Vec<String>,
+}
+
+/// The messages of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// Each with one label.
+    One(Vec<Labelled>),
+    /// Each with a list of labels.
+    Any(Vec<Tagged>),
+}
+
+/// A line that has the label.
+enum Row {
+    One(Labelled),
+    Any(Tagged),
+}
+
 /// What of a file is taken.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Field of the label.
+    /// Field of the label, or of a list of labels.
     pub field: String,
     /// Fields that must have these values.
     pub only: Vec<(String, String)>,
 }
 
 impl Selection {
-    /// Reads the labelled messages of a JSONL file; lines without the label are passed over.
+    /// Reads the labelled messages of JSONL files; lines without the label are passed over.
     ///
     /// # Errors
-    /// [`ClassifyError::Read`], [`ClassifyError::Line`], [`ClassifyError::Nothing`].
-    pub fn read(&self, file: &Path) -> Result<Vec<Labelled>, ClassifyError> {
-        let text = std::fs::read_to_string(file).map_err(|source| ClassifyError::Read {
-            file: file.to_owned(),
-            source,
-        })?;
-        let mut rows = Vec::new();
-        for (at, line) in text.lines().enumerate() {
-            if line.trim().is_empty() {
-                continue;
+    /// [`ClassifyError::File`], [`ClassifyError::Nothing`], [`ClassifyError::Mixed`].
+    pub fn read<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f Path>,
+    ) -> Result<Rows, ClassifyError> {
+        let (mut one, mut any) = (Vec::new(), Vec::new());
+        for file in files {
+            let before = one.len() + any.len();
+            for row in jsonl::read(file, |line| self.row(line))?.into_iter().flatten() {
+                match row {
+                    Row::One(row) => one.push(row),
+                    Row::Any(row) => any.push(row),
+                }
             }
-            let row = self.row(line).map_err(|reason| ClassifyError::Line {
-                file: file.to_owned(),
-                line: at + 1,
-                reason,
-            })?;
-            rows.extend(row);
+            if one.len() + any.len() == before {
+                return Err(ClassifyError::Nothing {
+                    file: file.to_owned(),
+                    field: self.field.clone(),
+                    filtered: !self.only.is_empty(),
+                });
+            }
         }
-        if rows.is_empty() {
-            return Err(ClassifyError::Nothing {
-                file: file.to_owned(),
-                field: self.field.clone(),
-                filtered: !self.only.is_empty(),
-            });
+        match (one.is_empty(), any.is_empty()) {
+            (false, false) => Err(ClassifyError::Mixed(self.field.clone())),
+            (_, true) => Ok(Rows::One(one)),
+            (true, false) => Ok(Rows::Any(any)),
         }
-        Ok(rows)
     }
 
-    fn row(&self, line: &str) -> Result<Option<Labelled>, String> {
-        let row: Map<String, Value> =
-            serde_json::from_str(line).map_err(|error| error.to_string())?;
+    fn row(&self, line: &str) -> Result<Option<Row>, String> {
+        let row: Map<String, Value> = jsonl::json(line)?;
         let is = |(field, value): &(String, String)| {
             row.get(field).and_then(Value::as_str) == Some(value.as_str())
         };
@@ -70,31 +95,145 @@ impl Selection {
         }
         let label = match row.get(&self.field) {
             None | Some(Value::Null) => return Ok(None),
-            Some(Value::String(label)) => label.clone(),
-            Some(_) => return Err(format!("{:?} is not one label", self.field)),
+            Some(label) => label,
         };
         let text = row.get("text").and_then(Value::as_str);
         let text = text.ok_or("there is no \"text\"")?.to_owned();
+        let neither = || format!("{:?} is neither a label nor a list of labels", self.field);
+        let row = match label {
+            Value::String(label) => Row::One(Labelled {
+                text,
+                label: label.clone(),
+                beside: self.beside(&row),
+            }),
+            Value::Array(labels) => {
+                let labels = labels.iter().map(|label| label.as_str().map(str::to_owned));
+                let own: Option<Vec<String>> = labels.collect();
+                let own = own.ok_or_else(neither)?;
+                Row::Any(Tagged { text, own })
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+                return Err(neither());
+            }
+        };
+        Ok(Some(row))
+    }
+
+    fn beside(&self, row: &Map<String, Value>) -> Option<String> {
         let beside = if self.field == SENTIMENT {
             understand::INTENT
         } else {
             SENTIMENT
         };
-        let beside = row.get(beside).and_then(Value::as_str).map(str::to_owned);
-        Ok(Some(Labelled {
-            text,
-            label,
-            beside,
-        }))
+        row.get(beside).and_then(Value::as_str).map(str::to_owned)
     }
 }
 
 /// A stable fifth of `rows`, chosen by their texts, apart from the rest: `(rest, fifth)`.
-pub fn hold_out(rows: Vec<Labelled>) -> (Vec<Labelled>, Vec<Labelled>) {
-    let is_held_out = |row: &Labelled| {
-        // Another split than the one that training makes for the temperature.
-        let key = format!("held out {}", row.text.trim().to_lowercase());
-        crc32fast::hash(key.as_bytes()).is_multiple_of(5)
-    };
-    rows.into_iter().partition(|row| !is_held_out(row))
+pub fn hold_out(rows: Rows) -> (Rows, Rows) {
+    match rows {
+        Rows::One(rows) => {
+            let (rest, fifth) = rows.into_iter().partition(|row| !is_held_out(&row.text));
+            (Rows::One(rest), Rows::One(fifth))
+        }
+        Rows::Any(rows) => {
+            let (rest, fifth) = rows.into_iter().partition(|row| !is_held_out(&row.text));
+            (Rows::Any(rest), Rows::Any(fifth))
+        }
+    }
+}
+
+fn is_held_out(text: &str) -> bool {
+    // Another split than the one that training makes for the temperature.
+    let key = format!("held out {}", text.trim().to_lowercase());
+    crc32fast::hash(key.as_bytes()).is_multiple_of(5)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("messages.jsonl");
+        std::fs::write(&file, text).unwrap();
+        (folder, file)
+    }
+
+    fn read(file: &Path, field: &str, only: &[(&str, &str)]) -> Result<Rows, ClassifyError> {
+        let selection = Selection {
+            field: field.to_owned(),
+            only: only
+                .iter()
+                .map(|(field, value)| ((*field).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        selection.read([file])
+    }
+
+    const MESSAGES: &str = r#"{"text": "hi", "intent": "greeting", "language": "en"}
+{"text": "你好", "intent": "greeting", "language": "zh"}
+
+{"text": "hm", "sentiment": "neutral", "language": "en", "emotions": ["doubt", "boredom"]}
+{"text": "table", "emotions": []}
+"#;
+
+    #[test]
+    fn lines_with_the_label_and_the_language_are_read() {
+        let (_folder, file) = file(MESSAGES);
+        let texts = |only: &[(&str, &str)]| match read(&file, "intent", only).unwrap() {
+            Rows::One(rows) => rows.into_iter().map(|row| row.text).collect::<Vec<_>>(),
+            Rows::Any(rows) => panic!("{rows:?}"),
+        };
+        assert_eq!(texts(&[]), ["hi", "你好"]);
+        assert_eq!(texts(&[("language", "en")]), ["hi"]);
+    }
+
+    #[test]
+    fn lists_of_labels_are_read_as_such() {
+        let (_folder, file) = file(MESSAGES);
+        let Rows::Any(rows) = read(&file, "emotions", &[]).unwrap() else {
+            panic!("these are lists");
+        };
+        let own: Vec<usize> = rows.iter().map(|row| row.own.len()).collect();
+        assert_eq!(own, [2, 0]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_line() {
+        let (_folder, broken) = file("{\"text\": \"hi\", \"intent\": \"a\"}\nnot json\n");
+        let error = read(&broken, "intent", &[]).unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        let (_folder, numbers) = file("{\"text\": \"hi\", \"intent\": [3]}");
+        let error = read(&numbers, "intent", &[]).unwrap_err();
+        assert!(error.to_string().contains("neither a label"), "{error}");
+        let (_folder, both) = file(
+            "{\"text\": \"hi\", \"intent\": [\"a\"]}\n{\"text\": \"hi\", \"intent\": \"a\"}",
+        );
+        let error = read(&both, "intent", &[]).unwrap_err();
+        assert!(matches!(error, ClassifyError::Mixed(_)), "{error}");
+        let (_folder, file) = file(MESSAGES);
+        let error = read(&file, "topic", &[]).unwrap_err();
+        assert!(matches!(error, ClassifyError::Nothing { .. }), "{error}");
+    }
+
+    #[test]
+    fn about_a_fifth_is_held_out_and_always_the_same() {
+        let rows: Vec<Tagged> = (0..1000)
+            .map(|n| Tagged {
+                text: format!("message {n}"),
+                own: vec!["a".to_owned()],
+            })
+            .collect();
+        let (rest, fifth) = hold_out(Rows::Any(rows.clone()));
+        let length = |rows: &Rows| match rows {
+            Rows::One(rows) => rows.len(),
+            Rows::Any(rows) => rows.len(),
+        };
+        assert_eq!(length(&rest) + length(&fifth), 1000);
+        assert!((150..250).contains(&length(&fifth)), "{}", length(&fifth));
+        assert_eq!(hold_out(Rows::Any(rows)).1, fifth);
+    }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use minijinja::Environment;
 use minijinja::value::Serde;
 
-pub use classify::classify;
+pub use classify::{classify, classify_tags};
 pub use compare::compare;
 pub use plots::PlotError;
 pub use replay::replay;
@@ -36,7 +36,7 @@ pub enum HtmlError {
     },
 }
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("chat.html", include_str!("../../templates/chat.html")),
     (
@@ -49,6 +49,7 @@ const TEMPLATES: [(&str, &str); 6] = [
         "retrieve.html",
         include_str!("../../templates/retrieve.html"),
     ),
+    ("tags.html", include_str!("../../templates/tags.html")),
 ];
 
 /// A page of the template `name`.

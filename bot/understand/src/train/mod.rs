@@ -9,6 +9,7 @@
 //! trained on everything.
 
 mod mixture;
+mod tags;
 mod tuned;
 
 use std::collections::HashMap;
@@ -18,12 +19,13 @@ use retrieval::{Encoder, EncoderError, Reading};
 
 use crate::examples::{Example, Part, part_of, version, with_defaults};
 use crate::features::features;
-use crate::head::Head;
-use crate::heads::{CONCERN, Heads, INTENT, SENTIMENT};
+use crate::head::{Head, Kind};
+use crate::heads::{CONCERN, EMOTIONS, Heads, INTENT, SENTIMENT};
 use crate::metrics::HeldOut;
-use crate::solver::{Parameters, Regression, Sparse};
+use crate::solver::{Parameters, Regression, Sparse, Told};
 use crate::tune::TuneOptions;
 use mixture::{Judged, best_mixture};
+use tags::TaggedSet;
 use tuned::{Tuned, TunedHead};
 
 /// Why training did not happen.
@@ -99,8 +101,9 @@ pub struct Trained {
     pub held_out: Vec<(String, HeldOut)>,
 }
 
-/// Trains every head that `examples` have labels for. Layers are tuned on all labels, but a concern
-/// is told without them: it has few examples, to which they are fitted too closely. `progress` hears the share done, in `[0, 1]`.
+/// Trains every head that `examples` have labels for. Layers are tuned on all labels that exclude each
+/// other, but a concern is told without them: it has few examples, to which they are fitted too
+/// closely. `progress` hears the share done, in `[0, 1]`.
 ///
 /// # Errors
 /// [`TrainError::TooFew`] when no head has enough examples.
@@ -113,10 +116,11 @@ pub fn train(
     let read = ReadExamples::new(encoder, examples, options.tune.is_some(), &mut progress)?;
     let sets = [INTENT, SENTIMENT, CONCERN].map(|name| LabelledSet::gather(name, examples));
     let sets: Vec<LabelledSet> = sets.into_iter().filter(LabelledSet::is_enough).collect();
-    if sets.is_empty() {
+    let tagged = TaggedSet::gather(examples);
+    if sets.is_empty() && tagged.is_none() {
         return Err(TrainError::TooFew);
     }
-    let tuned = match options.tune {
+    let tuned = match options.tune.filter(|_| !sets.is_empty()) {
         Some(tune) => Some(Tuned::on(encoder, &read, &sets, tune, &mut progress)?),
         None => None,
     };
@@ -130,6 +134,12 @@ pub fn train(
         let (head, report) = set.train(&read, tuned, options)?;
         heads.by_name.insert(set.name.to_owned(), head);
         held_out.push((set.name.to_owned(), report));
+    }
+    if let Some(set) = tagged {
+        progress(1.0, &format!("head {EMOTIONS}: {} examples", set.len()));
+        let (head, report) = set.train(&read, options)?;
+        heads.by_name.insert(EMOTIONS.to_owned(), head);
+        held_out.push((EMOTIONS.to_owned(), report));
     }
     heads.version = version(examples);
     if let Some(tuned) = tuned {
@@ -287,35 +297,51 @@ impl LabelledSet {
         chosen: impl Fn(Part) -> bool,
     ) -> Result<(Head, Parameters), TrainError> {
         let rows = self.rows.iter().filter(|row| chosen(row.part));
-        let classes = self.labels.len();
         let regression = Regression {
             rows: rows
-                .filter_map(|row| Some((read.vectors.get(row.example)?, row.label)))
+                .filter_map(|row| {
+                    let own = std::slice::from_ref(&row.label);
+                    Some((read.vectors.get(row.example)?, own))
+                })
                 .collect(),
             width: read.width,
-            classes,
+            classes: self.labels.len(),
+            told: Told::OneOf,
             penalty: 1.0 / f64::from(options.c * looseness(self.name)),
         };
-        let fitted = regression
-            .fit(start, options.iterations)
-            .map_err(|reason| TrainError::Solver {
-                head: self.name.to_owned(),
-                reason,
-            })?;
-        let mut head = Head {
-            labels: self.labels.clone(),
-            weights: Vec::with_capacity(classes * read.width),
-            bias: Vec::with_capacity(classes),
-            width: read.width,
-            temperature: 1.0,
-        };
-        for class in 0..classes {
-            let mut column = fitted.of_class(class);
-            head.weights.extend(column.by_ref().take(read.width));
-            head.bias.extend(column);
-        }
-        Ok((head, fitted))
+        fitted_head(self.name, &self.labels, &regression, start, options)
     }
+}
+
+/// The head called `name` that solves `regression`, sought from `start` on, and the solution itself.
+fn fitted_head(
+    name: &str,
+    labels: &[String],
+    regression: &Regression<'_>,
+    start: Parameters,
+    options: TrainOptions,
+) -> Result<(Head, Parameters), TrainError> {
+    let fitted = regression
+        .fit(start, options.iterations)
+        .map_err(|reason| TrainError::Solver {
+            head: name.to_owned(),
+            reason,
+        })?;
+    let (classes, width) = (labels.len(), regression.width);
+    let mut head = Head {
+        labels: labels.to_vec(),
+        weights: Vec::with_capacity(classes * width),
+        bias: Vec::with_capacity(classes),
+        width,
+        temperature: 1.0,
+        kind: Kind::OneOf,
+    };
+    for class in 0..classes {
+        let mut column = fitted.of_class(class);
+        head.weights.extend(column.by_ref().take(width));
+        head.bias.extend(column);
+    }
+    Ok((head, fitted))
 }
 
 /// How much less a head is held back than `c` says. A sentiment has few labels with many examples
