@@ -50,6 +50,8 @@ enum Command {
     Models(commands::models::ModelsArgs),
     /// Check or show the configuration
     Config(commands::config::ConfigArgs),
+    /// Replay labelled dialogues without a change and with it, and put it live unless it makes them worse
+    Publish(commands::publish::PublishArgs),
     /// Sign a customer token, as your shop's backend would
     Token(commands::token::TokenArgs),
 }
@@ -84,6 +86,10 @@ impl Cli {
                 Command::Train(args) => commands::train::run(&config, &args),
                 Command::Models(args) => commands::models::run(&config, &args),
                 Command::Config(args) => commands::config::run(&config, &args),
+                Command::Publish(args) => {
+                    let Settings { config, data } = &self.settings;
+                    commands::publish::run(config.as_ref(), data.as_ref(), &args)
+                }
                 Command::Token(args) => commands::token::run(&config, &args),
             }
         })
@@ -126,6 +132,22 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_follows_publish_is_the_tools() {
+        let arguments = [
+            "--data",
+            "d",
+            "publish",
+            "own.jsonl",
+            "--knowledge",
+            "new/",
+            "--help",
+        ];
+        let cli = Cli::parse_from(["frontdesk"].iter().chain(&arguments));
+        assert_eq!(cli.settings.data, Some(PathBuf::from("d")));
+        assert!(matches!(cli.command, Command::Publish(_)));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use understand::{
 };
 
 use crate::curves::{self, Bin, Covered};
+use crate::formats::FormatError;
 use crate::jsonl::JsonlError;
 use crate::percentile::Spread;
 
@@ -40,6 +41,9 @@ pub enum ClassifyError {
     /// A file of messages cannot be read.
     #[error(transparent)]
     File(#[from] JsonlError),
+    /// A file of dialogues cannot be read.
+    #[error(transparent)]
+    Dialogues(#[from] FormatError),
     /// Some messages have one label, others a list of them.
     #[error("some messages have one {0:?}, others a list of them: judge them apart")]
     Mixed(String),

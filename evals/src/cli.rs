@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Guard(Guard),
     /// Says what got better and worse between two replays of the same dialogues.
     Compare(Compare),
+    /// Replays dialogues with a change and without it, and puts it live unless it makes them worse.
+    Publish(Publish),
     /// Opens idle connections to a running server and weighs its process.
     Connections(Connections),
 }
@@ -33,13 +35,12 @@ pub(crate) enum Command {
 /// What is played, and where.
 #[derive(Debug, Args)]
 pub(crate) struct Stage {
-    /// File of dialogues, one JSON object a line.
+    /// File of dialogues: Frontdesk's own (.jsonl), Rasa's tests (.yml), SGD's or CrossWOZ's (.json).
     pub(crate) dialogues: PathBuf,
-    /// World whose dialogues are played; those of others are passed over.
-    #[arg(long, value_enum)]
-    pub(crate) world: World,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Folder that holds the world's folder.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["own", "url"])]
     pub(crate) data: Option<PathBuf>,
     /// Plays at most so many dialogues.
     #[arg(long)]
@@ -47,11 +48,29 @@ pub(crate) struct Stage {
     /// Plays only the dialogues of these ids.
     #[arg(long, value_delimiter = ',')]
     pub(crate) only: Vec<String>,
+    /// Names of intents in another program's file, each with ours (TOML: `greet = "greeting"`).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) intents: Option<PathBuf>,
     /// Configuration file of the server.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// What answers: one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Place {
+    /// World whose dialogues are played; those of others are passed over.
+    #[arg(long, value_enum)]
+    pub(crate) world: Option<World>,
+    /// Data folder of one's own, of whose records a copy is made; conversations are left out.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) own: Option<PathBuf>,
+    /// The chat of a running server (`ws://127.0.0.1:8080/v1/chat`), which will keep the conversations.
+    #[arg(long)]
+    pub(crate) url: Option<String>,
 }
 
 /// Where results go beside the terminal.
@@ -79,8 +98,15 @@ pub(crate) struct Replay {
     #[arg(long)]
     pub(crate) model: Option<String>,
     /// Empty folder to leave the server's data in.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "url")]
     pub(crate) keep: Option<PathBuf>,
+    /// Data folder of the running server, where it is on this machine: only its store knows what a
+    /// message was taken for and what was found.
+    #[arg(long, value_name = "FOLDER", requires = "url", conflicts_with_all = ["world", "own"])]
+    pub(crate) records: Option<PathBuf>,
+    /// File of the running server's `auth.secret`, to sign customers in.
+    #[arg(long, value_name = "FILE", requires = "url", conflicts_with_all = ["world", "own"])]
+    pub(crate) secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +177,32 @@ pub(crate) struct Compare {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Publish {
+    /// File of labelled dialogues that must not get worse.
+    pub(crate) dialogues: PathBuf,
+    /// Articles that are new or changed: CSV, JSONL, or a folder of Markdown files; may be repeated.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) knowledge: Vec<PathBuf>,
+    /// Configuration file that is to take the live one's place, with its prompts, heads and models.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) candidate: Option<PathBuf>,
+    /// The live configuration file.
+    #[arg(long, short, env = "FRONTDESK_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The live data folder, where the configuration does not name it.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// File of gates, in place of the usual ones.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) gates: Option<PathBuf>,
+    /// Shows before and after, and changes nothing.
+    #[arg(long)]
+    pub(crate) rehearse: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Connections {
     /// The chat (`ws://127.0.0.1:8080/v1/chat`).
     #[arg(long)]
@@ -166,4 +218,29 @@ pub(crate) struct Connections {
 fn field_value(text: &str) -> Result<(String, String), String> {
     let parts = text.split_once('=').ok_or("write FIELD=VALUE")?;
     Ok((parts.0.to_owned(), parts.1.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn dialogues_are_played_in_one_place() {
+        let parse = |places: &[&str]| {
+            let start = ["frontdesk-evals", "replay", "d.jsonl"];
+            Cli::try_parse_from(start.iter().chain(places)).map(|_| ())
+        };
+        assert!(parse(&["--world", "shop"]).is_ok());
+        assert!(parse(&["--url", "ws://127.0.0.1:1/v1/chat", "--records", "data"]).is_ok());
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--world", "shop", "--own", "data"]).is_err());
+        assert!(parse(&["--world", "shop", "--records", "data"]).is_err());
+    }
 }

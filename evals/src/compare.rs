@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checks::{Check, Finding, Verdict};
 use crate::percentile::Spread;
-use crate::played::Times;
+use crate::played::{PlayedTurn, Times};
 use crate::summary::Tally;
 
 pub use gate::{CheckGate, Gates, WaitGate};
@@ -71,6 +71,26 @@ struct RecordedTurn {
 }
 
 impl Recording {
+    /// What is compared of `turns`.
+    pub fn of(turns: &[PlayedTurn]) -> Self {
+        let recorded = |turn: &PlayedTurn| RecordedTurn {
+            dialogue: turn.dialogue.clone(),
+            turn: turn.turn,
+            user: turn.user.clone(),
+            reply: turn.reply.clone(),
+            times: turn.times,
+            checks: turn.checks.clone(),
+        };
+        Self {
+            turns: turns.iter().map(recorded).collect(),
+        }
+    }
+
+    /// Whether any turn was asked for `check`.
+    pub(crate) fn asks_for(&self, check: Check) -> bool {
+        self.turns.iter().any(|turn| turn.finding(check).is_some())
+    }
+
     /// Reads what `replay --json` wrote.
     ///
     /// # Errors

@@ -17,7 +17,8 @@ use crate::wording;
 pub struct Dialogue {
     /// Unique within its file.
     pub id: String,
-    /// Name of the world that it is about.
+    /// Name of the world that it is about; empty where it is about a company's own data.
+    #[serde(default)]
     pub world: String,
     /// What the customer writes in, a BCP 47 tag.
     #[serde(default)]
@@ -107,7 +108,7 @@ pub fn read(file: &Path) -> Result<Vec<Dialogue>, JsonlError> {
 
 impl Dialogue {
     /// What the JSON shape alone does not forbid.
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.turns.is_empty() {
             return Err("the dialogue has no turns: write at least one".to_owned());
         }

@@ -16,14 +16,29 @@ use crate::worlds::{Body, World, WorldError};
 /// What is opened.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// The world.
-    pub world: World,
-    /// The folder that holds the world's folder.
-    pub data: PathBuf,
+    /// What the body is called on the shelf of prepared worlds.
+    pub name: String,
+    /// All that is known in it.
+    pub body: Body,
     /// The configuration to start from. Company, address, secret and data folder are set here.
     pub config: Config,
     /// Folder to work in and to leave behind; a temporary one when absent.
     pub keep: Option<PathBuf>,
+}
+
+impl Plan {
+    /// A plan for a world, whose folder lies in `data`, or where it usually does.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    pub fn of_world(world: World, data: Option<&Path>, config: Config) -> Result<Self, WorldError> {
+        Ok(Self {
+            name: world.name().to_owned(),
+            body: world.load(data.unwrap_or(world.usual_data()))?,
+            config,
+            keep: None,
+        })
+    }
 }
 
 /// A running server over its own copy of a world.
@@ -37,9 +52,6 @@ pub struct House {
 /// Why a house cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum HouseError {
-    /// The world cannot be read.
-    #[error(transparent)]
-    World(#[from] WorldError),
     /// Its records cannot be stored.
     #[error(transparent)]
     Store(#[from] CrmError),
@@ -58,20 +70,19 @@ pub enum HouseError {
 }
 
 impl House {
-    /// Reads the world, prepares it unless that was done before, and starts a server over a copy.
+    /// Prepares the world unless that was done before, and starts a server over a copy.
     ///
     /// # Errors
     /// [`HouseError`].
     pub async fn open(plan: Plan) -> Result<Self, HouseError> {
-        let body = plan.world.load(&plan.data)?;
         let mut config = plan.config;
-        config.company.clone_from(&body.company);
+        config.company.clone_from(&plan.body.company);
         config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let secret = Secret::from(Uuid::new_v4().simple().to_string());
         config.auth.secret = Some(secret.clone());
 
         let (folder, scratch) = workplace(plan.keep)?;
-        let prepared = prepare(plan.world, &body, &config).await?;
+        let prepared = prepare(&plan.name, &plan.body, &config).await?;
         prepared::copy(&prepared, &folder)?;
         config.data.dir = folder;
         let server = Server::start(config).await?;
@@ -86,8 +97,8 @@ impl House {
     pub fn desk(&self, patience: Duration) -> Desk {
         Desk {
             url: format!("ws://{}/v1/chat", self.server.address()),
-            store: self.server.store().clone(),
-            secret: self.secret.clone(),
+            store: Some(self.server.store().clone()),
+            secret: Some(self.secret.clone()),
             patience,
         }
     }
@@ -117,9 +128,9 @@ fn workplace(keep: Option<PathBuf>) -> Result<(PathBuf, Option<tempfile::TempDir
 
 /// The prepared world's folder on the shelf. A world that is not there yet is stored, and indexed
 /// by starting the server over it once.
-async fn prepare(world: World, body: &Body, config: &Config) -> Result<PathBuf, HouseError> {
+async fn prepare(kind: &str, body: &Body, config: &Config) -> Result<PathBuf, HouseError> {
     let shelf = Shelf::of_user().ok_or(HouseError::NoCache)?;
-    let name = prepared::name(world, body, config)?;
+    let name = prepared::name(kind, body, config)?;
     let place = shelf.place(&name);
     if place.is_dir() {
         return Ok(place);
@@ -129,7 +140,7 @@ async fn prepare(world: World, body: &Body, config: &Config) -> Result<PathBuf, 
     config.data.dir = bench.path().to_owned();
     fill(body, &config.data.crm_file()).await?;
     Server::start(config).await?.stop().await;
-    shelf.put(bench, world, &name)?;
+    shelf.put(bench, kind, &name)?;
     Ok(place)
 }
 

@@ -77,11 +77,12 @@ impl Times {
 }
 
 impl PlayedTurn {
-    /// Judges the turn by what was expected of it.
-    pub(crate) fn judge(&mut self, expect: &Expect) {
+    /// Judges the turn by what was expected of it; `recorded` where the server's records can be read.
+    pub(crate) fn judge(&mut self, expect: &Expect, recorded: bool) {
         let observed = Observed {
             reply: self.reply.as_deref(),
             silent: self.ending == Ending::Silent,
+            recorded,
             outcome: self.outcome.as_ref(),
             state: self.state,
         };

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 use frontdesk::Config;
 use sha2::{Digest, Sha256};
 
-use crate::worlds::{Body, World};
+use crate::worlds::Body;
 
 /// Prepared folders kept of each world; older ones are deleted.
 const KEPT: usize = 3;
@@ -51,14 +51,14 @@ impl Shelf {
             .tempdir_in(&self.root)
     }
 
-    /// Puts a prepared folder on the shelf under `name`, which begins with the world's.
+    /// Puts a prepared folder of this kind on the shelf under `name`, which begins with the kind's.
     ///
     /// # Errors
     /// What the file system says.
     pub(crate) fn put(
         &self,
         prepared: tempfile::TempDir,
-        world: World,
+        kind: &str,
         name: &str,
     ) -> io::Result<()> {
         let place = self.place(name);
@@ -66,7 +66,7 @@ impl Shelf {
             Ok(()) => {
                 // Moved away: there is nothing left to delete.
                 let _ = prepared.keep();
-                self.prune(world)
+                self.prune(kind)
             }
             // Another run has prepared the same in the meantime: theirs is as good.
             Err(_) if place.is_dir() => Ok(()),
@@ -74,15 +74,15 @@ impl Shelf {
         }
     }
 
-    /// Deletes all but the newest folders of a world.
-    fn prune(&self, world: World) -> io::Result<()> {
+    /// Deletes all but the newest folders of a kind.
+    fn prune(&self, kind: &str) -> io::Result<()> {
         let mut folders: Vec<(SystemTime, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
             if entry
                 .file_name()
                 .to_string_lossy()
-                .starts_with(&format!("{}-", world.name()))
+                .starts_with(&format!("{kind}-"))
             {
                 folders.push((entry.metadata()?.modified()?, entry.path()));
             }
@@ -96,11 +96,11 @@ impl Shelf {
     }
 }
 
-/// The name of a world as prepared from `body` under `config` by this program.
+/// The name of a world of this kind as prepared from `body` under `config` by this program.
 ///
 /// # Errors
 /// What the file system says of the program's own file.
-pub(crate) fn name(world: World, body: &Body, config: &Config) -> io::Result<String> {
+pub(crate) fn name(kind: &str, body: &Body, config: &Config) -> io::Result<String> {
     let program = fs::metadata(std::env::current_exe()?)?;
     let since = program.modified()?.duration_since(SystemTime::UNIX_EPOCH);
     let built = since.map(|since| since.as_nanos()).unwrap_or_default();
@@ -115,7 +115,7 @@ pub(crate) fn name(world: World, body: &Body, config: &Config) -> io::Result<Str
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Ok(format!("{}-{hash}", world.name()))
+    Ok(format!("{kind}-{hash}"))
 }
 
 /// Copies all files of `from` into `to`, which is made.
@@ -139,6 +139,7 @@ pub(crate) fn copy(from: &Path, to: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worlds::World;
 
     fn shelf(folder: &tempfile::TempDir) -> Shelf {
         Shelf {
@@ -150,7 +151,7 @@ mod tests {
         let bench = shelf.workbench().unwrap();
         fs::create_dir(bench.path().join("index")).unwrap();
         fs::write(bench.path().join("index/points"), text).unwrap();
-        shelf.put(bench, World::Shop, name).unwrap();
+        shelf.put(bench, "shop", name).unwrap();
     }
 
     #[test]
@@ -202,10 +203,10 @@ mod tests {
     fn a_world_is_named_by_what_is_in_it() {
         let worlds = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds");
         let (mut body, config) = (World::Shop.load(&worlds).unwrap(), Config::default());
-        let before = name(World::Shop, &body, &config).unwrap();
+        let before = name("shop", &body, &config).unwrap();
         assert!(before.starts_with("shop-"));
-        assert_eq!(name(World::Shop, &body, &config).unwrap(), before);
+        assert_eq!(name("shop", &body, &config).unwrap(), before);
         body.documents[0].content.push('.');
-        assert_ne!(name(World::Shop, &body, &config).unwrap(), before);
+        assert_ne!(name("shop", &body, &config).unwrap(), before);
     }
 }

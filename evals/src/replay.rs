@@ -26,10 +26,11 @@ const SIGNED_IN: Duration = Duration::from_secs(3600);
 pub struct Desk {
     /// Its chat (`ws://127.0.0.1:8080/v1/chat`).
     pub url: String,
-    /// Its CRM store.
-    pub store: Store,
-    /// What customer tokens are signed with.
-    pub secret: Secret,
+    /// Its CRM store, which knows what a turn took the message for and what it found; without it that
+    /// is not measured.
+    pub store: Option<Store>,
+    /// What customer tokens are signed with; without it nobody can sign in.
+    pub secret: Option<Secret>,
     /// How long an answer may take, [`PATIENCE`] as a rule.
     pub patience: Duration,
 }
@@ -43,6 +44,9 @@ pub enum ReplayError {
     /// A customer cannot be signed in.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// A dialogue is a customer's, and there is nothing to sign in with.
+    #[error("dialogue {0} is a signed-in customer's: name the file of the server's auth.secret")]
+    NoSecret(String),
 }
 
 /// Plays `dialogues` in order; `heard` is told of every dialogue that has ended.
@@ -72,18 +76,17 @@ struct Answer {
 }
 
 async fn play(desk: &Desk, dialogue: &Dialogue) -> Result<Vec<PlayedTurn>, ReplayError> {
-    let token = dialogue.customer.as_deref();
-    let token = token
-        .map(|customer| auth::sign(&desk.secret, customer, SIGNED_IN))
-        .transpose()?;
     let hello = Hello {
         language: dialogue.language.clone(),
-        token,
+        token: desk.token(dialogue)?,
     };
     let (answers, outcomes) = match Chat::open(&desk.url, &hello).await {
         Ok(mut chat) => {
             let answers = converse(desk, &mut chat, &dialogue.turns).await?;
-            let outcomes = desk.store.outcomes(chat.conversation()).await?;
+            let outcomes = match &desk.store {
+                Some(store) => store.outcomes(chat.conversation()).await?,
+                None => Vec::new(),
+            };
             chat.leave().await;
             (answers, outcomes)
         }
@@ -100,7 +103,7 @@ async fn play(desk: &Desk, dialogue: &Dialogue) -> Result<Vec<PlayedTurn>, Repla
     Ok(turns
         .map(|((number, turn), mut answer)| {
             answer.outcome = answer.outcome_among(&outcomes);
-            answer.played(&dialogue.id, number, turn)
+            answer.played(&dialogue.id, number, turn, desk.store.is_some())
         })
         .collect())
 }
@@ -125,23 +128,39 @@ async fn converse(
 async fn ask(desk: &Desk, chat: &mut Chat, turn: &Turn) -> Result<Answer, ReplayError> {
     match chat.ask(&turn.user, desk.patience).await {
         Ok(exchange) => {
-            let state = state_of(&desk.store, chat.conversation(), &exchange).await?;
+            let state = desk.state_of(chat.conversation(), &exchange).await?;
             Ok(Answer::heard(exchange, state))
         }
         Err(error) => Ok(Answer::broken(&error)),
     }
 }
 
-/// Who answers now. The store knows before any frame says so.
-async fn state_of(
-    store: &Store,
-    id: ConversationId,
-    exchange: &Exchange,
-) -> Result<Option<ConversationState>, CrmError> {
-    let stored = store.find_conversation(id).await?;
-    Ok(stored
-        .map(|conversation| conversation.state)
-        .or(exchange.state))
+impl Desk {
+    /// What signs the dialogue's customer in, where it has one.
+    fn token(&self, dialogue: &Dialogue) -> Result<Option<String>, ReplayError> {
+        let Some(customer) = dialogue.customer.as_deref() else {
+            return Ok(None);
+        };
+        let secret = self.secret.as_ref();
+        let secret = secret.ok_or_else(|| ReplayError::NoSecret(dialogue.id.clone()))?;
+        Ok(Some(auth::sign(secret, customer, SIGNED_IN)?))
+    }
+
+    /// Who answers now. The store knows before any frame says so; without one, silence about it means
+    /// that the bot still does.
+    async fn state_of(
+        &self,
+        id: ConversationId,
+        exchange: &Exchange,
+    ) -> Result<Option<ConversationState>, CrmError> {
+        let Some(store) = &self.store else {
+            return Ok(exchange.state.or(Some(ConversationState::Bot)));
+        };
+        let stored = store.find_conversation(id).await?;
+        Ok(stored
+            .map(|conversation| conversation.state)
+            .or(exchange.state))
+    }
 }
 
 impl Answer {
@@ -190,7 +209,7 @@ impl Answer {
     }
 
     /// The turn as played, and judged.
-    fn played(self, dialogue: &str, number: usize, turn: &Turn) -> PlayedTurn {
+    fn played(self, dialogue: &str, number: usize, turn: &Turn, recorded: bool) -> PlayedTurn {
         let mut played = PlayedTurn {
             dialogue: dialogue.to_owned(),
             turn: number,
@@ -205,7 +224,7 @@ impl Answer {
             checks: Vec::new(),
             shown: None,
         };
-        played.judge(&turn.expect);
+        played.judge(&turn.expect, recorded);
         played
     }
 
@@ -293,9 +312,9 @@ mod tests {
     ) -> Vec<PlayedTurn> {
         let (folder, id) = (tempfile::tempdir().unwrap(), Uuid::now_v7());
         let desk = Desk {
-            store: store_with(&folder, id, actions).await,
+            store: Some(store_with(&folder, id, actions).await),
             url: scripted::serve_as(id, script).await,
-            secret: Secret::from("0123456789abcdef0123456789abcdef".to_owned()),
+            secret: Some(Secret::from("0123456789abcdef0123456789abcdef".to_owned())),
             patience: Duration::from_millis(300),
         };
         replay(&desk, &[dialogue("d", turns)], |_| ())
@@ -382,9 +401,9 @@ mod tests {
     async fn a_server_that_is_not_there_breaks_every_turn() {
         let folder = tempfile::tempdir().unwrap();
         let desk = Desk {
-            store: store_with(&folder, Uuid::now_v7(), &[]).await,
+            store: Some(store_with(&folder, Uuid::now_v7(), &[]).await),
             url: "ws://127.0.0.1:1/v1/chat".to_owned(),
-            secret: Secret::from("0123456789abcdef0123456789abcdef".to_owned()),
+            secret: Some(Secret::from("0123456789abcdef0123456789abcdef".to_owned())),
             patience: PATIENCE,
         };
         let turns = json!([{"user": "hello?", "expect": {"forbid": ["x"]}}]);

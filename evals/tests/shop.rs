@@ -34,12 +34,7 @@ const WITHOUT_MODEL: f64 = 0.25;
 async fn the_shops_dialogues_are_answered_as_well_as_before() {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("worlds");
     let dialogues = dialogue::read(&data.join("shop/dialogues.jsonl")).unwrap();
-    let plan = Plan {
-        world: World::Shop,
-        data,
-        config: Config::default(),
-        keep: None,
-    };
+    let plan = Plan::of_world(World::Shop, Some(&data), Config::default()).unwrap();
     let house = House::open(plan).await.unwrap();
     let turns = replay(&house.desk(PATIENCE), &dialogues, |_| ())
         .await

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod import;
 pub(crate) mod index;
 pub(crate) mod models;
+pub(crate) mod publish;
 pub(crate) mod run;
 pub(crate) mod token;
 pub(crate) mod train;

@@ -77,11 +77,7 @@ pub(crate) type Tagged<'a> = (Vec<f32>, &'a [usize]);
 impl HeldOut {
     /// Measures the probabilities of labels of which a message may have several, each given from its
     /// threshold on. Half of the messages have set thresholds and temperature.
-    pub(crate) fn of_tags(
-        labels: &[String],
-        judged: &[Tagged<'_>],
-        thresholds: &[f32],
-    ) -> Self {
+    pub(crate) fn of_tags(labels: &[String], judged: &[Tagged<'_>], thresholds: &[f32]) -> Self {
         let given = |probabilities: &[f32], at: usize| probabilities[at] >= thresholds[at];
         let by_label: Vec<(String, usize, f32)> = labels
             .iter()
@@ -100,9 +96,8 @@ impl HeldOut {
             .collect();
         let seen = by_label.iter().filter(|(_, messages, _)| *messages > 0);
         let seen: Vec<f32> = seen.map(|(_, _, f1)| *f1).collect();
-        let count = |fits: &dyn Fn(&Tagged<'_>) -> bool| {
-            judged.iter().filter(|row| fits(row)).count()
-        };
+        let count =
+            |fits: &dyn Fn(&Tagged<'_>) -> bool| judged.iter().filter(|row| fits(row)).count();
         let exact = count(&|(probabilities, own)| {
             (0..labels.len()).all(|at| given(probabilities, at) == own.contains(&at))
         });
@@ -177,7 +172,9 @@ fn calibration_error(decisions: impl Iterator<Item = (f32, bool)>) -> f32 {
         bin.1 += f64::from(probability);
         total += 1;
     }
-    let gaps = bins.iter().map(|(true_ones, sum)| (*true_ones as f64 - sum).abs());
+    let gaps = bins
+        .iter()
+        .map(|(true_ones, sum)| (*true_ones as f64 - sum).abs());
     (gaps.sum::<f64>() / total.max(1) as f64) as f32
 }
 

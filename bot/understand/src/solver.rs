@@ -274,7 +274,11 @@ fn log_softmax(scores: &mut [f32], own: &[usize]) -> f64 {
 fn log_sigmoids(scores: &mut [f32], own: &[usize]) -> f64 {
     let mut log = 0.0;
     for (class, score) in scores.iter_mut().enumerate() {
-        let margin = if own.contains(&class) { *score } else { -*score };
+        let margin = if own.contains(&class) {
+            *score
+        } else {
+            -*score
+        };
         // ln(1 / (1 + e^-margin)), without overflow on either side.
         log += f64::from(margin.min(0.0) - (-margin.abs()).exp().ln_1p());
         *score = 1.0 / (1.0 + (-*score).exp());
@@ -358,7 +362,10 @@ mod tests {
         for class in 0..2 {
             let weights: Vec<f32> = fitted.of_class(class).collect();
             let score = |there: f32| weights[class] * there + weights[2] + weights[3];
-            assert!(score(1.0) > 1.0 && score(0.0) < -1.0, "{class}: {weights:?}");
+            assert!(
+                score(1.0) > 1.0 && score(0.0) < -1.0,
+                "{class}: {weights:?}"
+            );
         }
         // Nothing has the last class: it is unlikely whatever there is.
         assert!(fitted.of_class(2).last().unwrap() < -1.0);
@@ -368,8 +375,8 @@ mod tests {
     fn classes_that_can_be_told_apart_are() {
         let rows = rows();
         let fitted = regression(&rows, Told::OneOf)
-                .fit(Parameters::zero(3, 3), 100)
-                .unwrap();
+            .fit(Parameters::zero(3, 3), 100)
+            .unwrap();
         for class in 0..3 {
             let weights: Vec<f32> = fitted.of_class(class).collect();
             assert_eq!(weights.len(), 4);
@@ -381,9 +388,11 @@ mod tests {
     #[test]
     fn the_same_rows_give_the_same_weights() {
         let rows = rows();
-        let fit = || regression(&rows, Told::OneOf)
+        let fit = || {
+            regression(&rows, Told::OneOf)
                 .fit(Parameters::zero(3, 3), 100)
-                .unwrap();
+                .unwrap()
+        };
         assert_eq!(fit().values, fit().values);
     }
 }

@@ -16,6 +16,8 @@ pub struct Observed<'a> {
     pub reply: Option<&'a str>,
     /// Whether the message was not sent because a person had taken over before.
     pub silent: bool,
+    /// Whether what the server writes down can be read at all.
+    pub recorded: bool,
     /// What the server wrote down.
     pub outcome: Option<&'a Outcome>,
     /// Who answers after the turn; `None` if unknown.
@@ -60,7 +62,7 @@ impl Observed<'_> {
 
     fn documents(&self, expected: &[String]) -> Finding {
         let Some(outcome) = self.outcome else {
-            return self.absent("nothing was retrieved");
+            return self.unrecorded("nothing was retrieved");
         };
         let retrieved = outcome::documents(outcome);
         let top = retrieved.get(..TOP_DOCUMENTS).unwrap_or(&retrieved);
@@ -121,7 +123,7 @@ impl Observed<'_> {
         match self.outcome {
             Some(outcome) => judge(outcome),
             None if self.silent => Finding::NotMeasured,
-            None => self.absent("there is no outcome"),
+            None => self.unrecorded("there is no outcome"),
         }
     }
 
@@ -155,7 +157,20 @@ impl Observed<'_> {
 
     /// Whether this very turn went to a person.
     fn handed_over_now(&self) -> bool {
-        !self.silent && self.action() == "hand_over"
+        let went = if self.recorded {
+            self.action() == "hand_over"
+        } else {
+            self.state == Some(ConversationState::Human)
+        };
+        !self.silent && went
+    }
+
+    fn unrecorded(&self, reason: &str) -> Finding {
+        if self.recorded {
+            self.absent(reason)
+        } else {
+            Finding::NotMeasured
+        }
     }
 
     fn absent(&self, reason: &str) -> Finding {
@@ -207,6 +222,7 @@ mod tests {
     fn replied<'a>(reply: &'a str, outcome: &'a Outcome) -> Observed<'a> {
         let state = Some(ConversationState::Bot);
         Observed {
+            recorded: true,
             reply: Some(reply),
             silent: false,
             outcome: Some(outcome),
@@ -379,6 +395,7 @@ mod tests {
         let silent = Observed {
             reply: None,
             silent: true,
+            recorded: true,
             outcome: None,
             state,
         };
@@ -407,6 +424,7 @@ mod tests {
         let lost = Observed {
             reply: None,
             silent: false,
+            recorded: true,
             outcome: None,
             state: None,
         };
@@ -431,6 +449,7 @@ mod tests {
         let observed = Observed {
             reply: None,
             silent: false,
+            recorded: true,
             outcome: Some(&outcome),
             state,
         };

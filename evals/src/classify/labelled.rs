@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{ClassifyError, SENTIMENT};
+use crate::dialogue::Dialogue;
+use crate::formats;
 use crate::jsonl;
 
 /// A message with its label.
@@ -37,7 +39,8 @@ pub enum Rows {
     Any(Vec<Tagged>),
 }
 
-/// A line that has the label.
+/// A message that has the label.
+#[derive(Clone, Debug)]
 enum Row {
     One(Labelled),
     Any(Tagged),
@@ -53,10 +56,12 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Reads the labelled messages of JSONL files; lines without the label are passed over.
+    /// Reads the labelled messages of files: of JSONL lines with a `text`, and of dialogues in any
+    /// format, of whose turns the label is expected. What has no label is passed over.
     ///
     /// # Errors
-    /// [`ClassifyError::File`], [`ClassifyError::Nothing`], [`ClassifyError::Mixed`].
+    /// [`ClassifyError::File`], [`ClassifyError::Dialogues`], [`ClassifyError::Nothing`],
+    /// [`ClassifyError::Mixed`].
     pub fn read<'f>(
         &self,
         files: impl IntoIterator<Item = &'f Path>,
@@ -64,7 +69,12 @@ impl Selection {
         let (mut one, mut any) = (Vec::new(), Vec::new());
         for file in files {
             let before = one.len() + any.len();
-            for row in jsonl::read(file, |line| self.row(line))?.into_iter().flatten() {
+            let rows = if formats::is_own(file) {
+                jsonl::read(file, |line| self.rows(line))?.concat()
+            } else {
+                self.of_dialogues(&formats::read(file)?)
+            };
+            for row in rows {
                 match row {
                     Row::One(row) => one.push(row),
                     Row::Any(row) => any.push(row),
@@ -85,8 +95,34 @@ impl Selection {
         }
     }
 
-    fn row(&self, line: &str) -> Result<Option<Row>, String> {
+    /// The rows of a line, which is a message or a dialogue.
+    fn rows(&self, line: &str) -> Result<Vec<Row>, String> {
         let row: Map<String, Value> = jsonl::json(line)?;
+        if row.contains_key("turns") {
+            return Ok(self.of_dialogues(&[jsonl::json(line)?]));
+        }
+        Ok(self.row(&row)?.into_iter().collect())
+    }
+
+    fn of_dialogues(&self, dialogues: &[Dialogue]) -> Vec<Row> {
+        let turns = dialogues.iter().flat_map(|dialogue| {
+            let turns = dialogue.turns.iter();
+            turns.map(|turn| {
+                let fields = json!({
+                    "text": turn.user,
+                    "language": dialogue.language,
+                    "world": dialogue.world,
+                    "intent": turn.expect.intent,
+                    "sentiment": turn.expect.sentiment,
+                });
+                fields.as_object().cloned().unwrap_or_default()
+            })
+        });
+        // Every field is a text: none can be neither a label nor a list.
+        turns.filter_map(|turn| self.row(&turn).ok()?).collect()
+    }
+
+    fn row(&self, row: &Map<String, Value>) -> Result<Option<Row>, String> {
         let is = |(field, value): &(String, String)| {
             row.get(field).and_then(Value::as_str) == Some(value.as_str())
         };
@@ -104,7 +140,7 @@ impl Selection {
             Value::String(label) => Row::One(Labelled {
                 text,
                 label: label.clone(),
-                beside: self.beside(&row),
+                beside: self.beside(row),
             }),
             Value::Array(labels) => {
                 let labels = labels.iter().map(|label| label.as_str().map(str::to_owned));
@@ -192,6 +228,28 @@ mod tests {
     }
 
     #[test]
+    fn the_turns_of_dialogues_are_messages_too() {
+        let dialogue = r#"{"id": "a", "world": "shop", "language": "en", "turns": [
+            {"user": "hello", "expect": {"intent": "greeting", "sentiment": "positive"}},
+            {"user": "hm"}]}"#
+            .replace('\n', " ");
+        let (_folder, own) = file(&format!("{MESSAGES}{dialogue}\n"));
+        let texts = |file: &Path, only: &[(&str, &str)]| match read(file, "intent", only).unwrap() {
+            Rows::One(rows) => rows,
+            Rows::Any(rows) => panic!("{rows:?}"),
+        };
+        let rows = texts(&own, &[("world", "shop")]);
+        assert_eq!((rows.len(), rows[0].text.as_str()), (1, "hello"));
+        assert_eq!(rows[0].beside.as_deref(), Some("positive"));
+
+        let folder = tempfile::tempdir().unwrap();
+        let stories = folder.path().join("stories.yml");
+        let story = "stories:\n- story: s\n  steps:\n  - {user: hi, intent: greet}\n";
+        std::fs::write(&stories, story).unwrap();
+        assert_eq!(texts(&stories, &[])[0].label, "greet");
+    }
+
+    #[test]
     fn lists_of_labels_are_read_as_such() {
         let (_folder, file) = file(MESSAGES);
         let Rows::Any(rows) = read(&file, "emotions", &[]).unwrap() else {
@@ -209,9 +267,8 @@ mod tests {
         let (_folder, numbers) = file("{\"text\": \"hi\", \"intent\": [3]}");
         let error = read(&numbers, "intent", &[]).unwrap_err();
         assert!(error.to_string().contains("neither a label"), "{error}");
-        let (_folder, both) = file(
-            "{\"text\": \"hi\", \"intent\": [\"a\"]}\n{\"text\": \"hi\", \"intent\": \"a\"}",
-        );
+        let (_folder, both) =
+            file("{\"text\": \"hi\", \"intent\": [\"a\"]}\n{\"text\": \"hi\", \"intent\": \"a\"}");
         let error = read(&both, "intent", &[]).unwrap_err();
         assert!(matches!(error, ClassifyError::Mixed(_)), "{error}");
         let (_folder, file) = file(MESSAGES);

@@ -83,10 +83,7 @@ impl TagFigures {
         });
         let seen: Vec<Counts> = counts.into_iter().filter(|label| label.own > 0).collect();
         let total: f64 = seen.iter().map(|label| label.f1()).sum();
-        let weighted: f64 = seen
-            .iter()
-            .map(|label| label.own as f64 * label.f1())
-            .sum();
+        let weighted: f64 = seen.iter().map(|label| label.own as f64 * label.f1()).sum();
         Self {
             messages: judged.len(),
             accuracy: ratio(exact, judged.len()),
@@ -117,7 +114,12 @@ impl TagFigures {
 /// Every label's probability for every message, and whether the message has it.
 fn decisions(judged: &[TagJudgement]) -> impl Iterator<Item = (f64, bool)> {
     let rows = judged.iter();
-    rows.flat_map(|row| row.probabilities.iter().copied().zip(row.own.iter().copied()))
+    rows.flat_map(|row| {
+        row.probabilities
+            .iter()
+            .copied()
+            .zip(row.own.iter().copied())
+    })
 }
 
 fn roc_auc(judged: &[TagJudgement]) -> Option<f64> {
@@ -258,9 +260,7 @@ fn report(
     mistakes.truncate(MISTAKES);
     TagReport {
         figures: TagFigures::of(judged),
-        intervals: bootstrap::intervals(judged, |sample| {
-            TagFigures::of(sample).named().collect()
-        }),
+        intervals: bootstrap::intervals(judged, |sample| TagFigures::of(sample).named().collect()),
         milliseconds: Spread::of(latencies.iter().copied()),
         per_class: per_class.collect(),
         confusion: confusion.collect(),
@@ -319,7 +319,10 @@ mod tests {
         assert!(near(figures.macro_f1, 0.75), "{figures:?}");
         assert!(near(figures.micro_f1, 6.0 / 8.0), "{figures:?}");
         assert!(near(figures.weighted_f1, 0.75), "{figures:?}");
-        assert!(near(figures.roc_auc.unwrap(), (0.75 + 1.0) / 2.0), "{figures:?}");
+        assert!(
+            near(figures.roc_auc.unwrap(), (0.75 + 1.0) / 2.0),
+            "{figures:?}"
+        );
         assert_eq!(TagFigures::of(&[]).messages, 0);
     }
 
@@ -339,8 +342,14 @@ mod tests {
         let [first, second] = &report.mistakes[..] else {
             panic!("{:?}", report.mistakes);
         };
-        assert_eq!((first.text.as_str(), &*first.invented), ("d", &["joy".to_owned()][..]));
-        assert_eq!((second.text.as_str(), &*second.missed), ("b", &["joy".to_owned()][..]));
+        assert_eq!(
+            (first.text.as_str(), &*first.invented),
+            ("d", &["joy".to_owned()][..])
+        );
+        assert_eq!(
+            (second.text.as_str(), &*second.missed),
+            ("b", &["joy".to_owned()][..])
+        );
         assert!(report.intervals["accuracy"][0] < 0.5);
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{CompareError, Comparison, Wait, read};
+use super::{CompareError, Comparison, Recording, Wait, read};
 use crate::checks::Check;
 
 /// The gates of a file.
@@ -48,6 +48,19 @@ impl Gates {
             file: file.to_owned(),
             source: Box::new(source),
         })
+    }
+
+    /// What a change must not cost that is put live.
+    pub fn usual() -> Self {
+        // The file is part of the program, and a test reads it.
+        toml::from_str(include_str!("../../publish.toml")).unwrap_or_default()
+    }
+
+    /// These gates less those of checks that `recording` was never asked for.
+    #[must_use]
+    pub fn asked_for(mut self, recording: &Recording) -> Self {
+        self.checks.retain(|check, _| recording.asks_for(*check));
+        self
     }
 
     /// A sentence for each gate that the change breaks. What was not measured breaks its gate: a
@@ -155,6 +168,16 @@ mod tests {
                 "{gates}: {broken:?}"
             );
         }
+    }
+
+    #[test]
+    fn the_usual_gates_are_there_and_those_nobody_asked_for_are_not() {
+        let usual = Gates::usual();
+        assert_eq!(usual.checks.len(), Check::ALL.len());
+        let asked = usual.asked_for(&recording(vec![turn("a", "passed", 100.0)]));
+        let checks: Vec<Check> = asked.checks.keys().copied().collect();
+        assert_eq!(checks, [Check::Facts, Check::Handoff]);
+        assert_eq!(asked.waits.len(), 1);
     }
 
     #[test]

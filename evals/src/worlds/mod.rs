@@ -4,6 +4,7 @@
 //! [`Body`]; whoever adds a world writes a loader and names it in [`World`].
 
 mod bank_knowledge;
+mod foreign;
 mod shop;
 mod tau2_retail;
 
@@ -15,6 +16,8 @@ use frontdesk::world;
 use frontdesk::{Company, Currency};
 use serde::Serialize;
 
+use crate::formats::FormatError;
+
 /// The worlds there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum World {
@@ -24,6 +27,11 @@ pub enum World {
     Tau2Retail,
     /// Frontdesk's own demo shop, Tern & Teasel.
     Shop,
+    /// What the Schema-Guided Dialogues speak of.
+    Sgd,
+    /// What the Chinese dialogues of CrossWOZ speak of.
+    #[value(name = "crosswoz")]
+    CrossWoz,
 }
 
 impl World {
@@ -33,13 +41,15 @@ impl World {
             Self::BankKnowledge => "bank-knowledge",
             Self::Tau2Retail => "tau2-retail",
             Self::Shop => "shop",
+            Self::Sgd => "sgd",
+            Self::CrossWoz => "crosswoz",
         }
     }
 
     /// The data folder to look in unless told otherwise, as seen from the repository.
     pub fn usual_data(self) -> &'static Path {
         Path::new(match self {
-            Self::BankKnowledge | Self::Tau2Retail => "../shared/data",
+            Self::BankKnowledge | Self::Tau2Retail | Self::Sgd | Self::CrossWoz => "../shared/data",
             Self::Shop => "evals/worlds",
         })
     }
@@ -57,6 +67,8 @@ impl World {
             Self::BankKnowledge => bank_knowledge::load(&folder),
             Self::Tau2Retail => tau2_retail::load(&folder),
             Self::Shop => shop::load(&folder),
+            Self::Sgd => foreign::load(&folder, "Assistant"),
+            Self::CrossWoz => foreign::load(&folder, "助手"),
         }
     }
 }
@@ -77,6 +89,40 @@ pub struct Body {
 }
 
 impl Body {
+    /// Everything that a company's own store holds but its conversations, which are nobody's to
+    /// replay. `company` is whose it is.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn of(store: &Store, company: Company) -> Result<Self, CrmError> {
+        const PAGE: u32 = 500;
+        let mut body = Self {
+            company,
+            customers: Vec::new(),
+            products: Vec::new(),
+            orders: Vec::new(),
+            documents: Vec::new(),
+        };
+        /// Reads all pages of `$list` into `$all`.
+        macro_rules! read_all {
+            ($all:expr, $list:ident) => {
+                loop {
+                    let last = $all.last().map(|record| record.id.0.clone());
+                    let page = store.$list(last.as_deref(), PAGE).await?;
+                    if page.is_empty() {
+                        break;
+                    }
+                    $all.extend(page);
+                }
+            };
+        }
+        read_all!(body.customers, list_customers);
+        read_all!(body.products, list_products);
+        read_all!(body.orders, list_orders);
+        read_all!(body.documents, list_documents);
+        Ok(body)
+    }
+
     /// Writes everything into `store`.
     ///
     /// # Errors
@@ -117,6 +163,9 @@ pub enum WorldError {
     /// A file of the company's own format cannot be imported.
     #[error(transparent)]
     Import(#[from] ImportError),
+    /// A set of dialogues cannot be read.
+    #[error(transparent)]
+    Format(#[from] FormatError),
     /// The company's own words about itself cannot be read.
     #[error(transparent)]
     About(#[from] world::WorldError),
