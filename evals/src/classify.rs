@@ -1,6 +1,7 @@
 //! How well a head tells messages apart: trained on one labelled file, judged on another.
 
 mod bootstrap;
+mod familiar;
 mod figures;
 mod labelled;
 mod tables;
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use retrieval::{Embedding, Encoder, EncoderError, Role};
+use retrieval::{Encoder, EncoderError, Role};
 use serde::Serialize;
 use understand::{
     Example, Heads, HeadsError, Language, Ranking, TrainError, TrainOptions, Understander,
@@ -20,6 +21,8 @@ use crate::curves::{self, Bin, Covered};
 use crate::formats::FormatError;
 use crate::jsonl::JsonlError;
 use crate::percentile::Spread;
+
+use familiar::Familiar;
 
 pub use figures::{ClassFigures, Figures, Judgement, OutOfScope};
 pub use labelled::{Labelled, Rows, Selection, Tagged, hold_out};
@@ -77,8 +80,8 @@ pub struct Trained {
     heads: Heads,
     /// The head to judge.
     head: String,
-    /// Embeddings of the training messages, where strangers are told by them.
-    known: Vec<Embedding>,
+    /// What was trained on, where strangers are told by it.
+    known: Option<Familiar>,
 }
 
 impl Trained {
@@ -87,7 +90,7 @@ impl Trained {
         Self {
             heads,
             head: field.to_owned(),
-            known: Vec::new(),
+            known: None,
         }
     }
 
@@ -102,7 +105,7 @@ impl Trained {
     /// Trains a head on `rows`. `progress` hears the share done, in `[0, 1]`.
     ///
     /// Where `strangers` has out-of-scope messages and `rows` has none to learn from, they will be
-    /// told by how near they come to a training example.
+    /// told by how much they look like the training examples.
     ///
     /// # Errors
     /// [`ClassifyError::Train`], [`ClassifyError::Encoder`].
@@ -119,13 +122,11 @@ impl Trained {
         let examples: Vec<Example> = rows.iter().map(example).collect();
         let trained = understand::train(encoder, &examples, options, |done, _| progress(done))?;
         let has_strangers = |rows: &[Labelled]| rows.iter().any(|row| is_stranger(&row.label));
-        let mut known = Vec::new();
-        if has_strangers(strangers) && !has_strangers(rows) {
-            let texts: Vec<String> = rows.iter().map(|row| row.text.clone()).collect();
-            for batch in texts.chunks(BATCH) {
-                known.extend(encoder.embed_batch(batch, Role::Query)?);
-            }
-        }
+        let known = if has_strangers(strangers) && !has_strangers(rows) {
+            familiar(rows, encoder)?
+        } else {
+            None
+        };
         let head = if field == SENTIMENT {
             SENTIMENT
         } else {
@@ -137,6 +138,18 @@ impl Trained {
             known,
         })
     }
+}
+
+/// What `rows` have in common.
+fn familiar(rows: &[Labelled], encoder: &Encoder) -> Result<Option<Familiar>, EncoderError> {
+    let texts: Vec<String> = rows.iter().map(|row| row.text.clone()).collect();
+    let mut embeddings = Vec::with_capacity(texts.len());
+    for batch in texts.chunks(BATCH) {
+        embeddings.extend(encoder.embed_batch(batch, Role::Query)?);
+    }
+    let labelled = rows.iter().zip(&embeddings);
+    let labelled = labelled.map(|(row, embedding)| (row.label.as_str(), embedding.as_slice()));
+    Ok(Familiar::of(&labelled.collect::<Vec<_>>()))
 }
 
 fn is_stranger(label: &str) -> bool {
@@ -234,13 +247,11 @@ pub fn judge(
             understand::CONCERN => understanding.concern,
             _ => understanding.intent,
         };
-        let nearest = known
-            .iter()
-            .map(|known| known.cosine(&understanding.embedding));
-        let nearest = nearest.fold(f32::NEG_INFINITY, f32::max);
+        let score = |known: &Familiar| known.score(understanding.embedding.as_slice());
+        let familiarity = known.as_ref().map(score);
         Ok(Seen {
             ranking,
-            nearest,
+            familiarity,
             milliseconds,
         })
     };
@@ -258,20 +269,21 @@ pub fn judge(
 /// A message as the classifier saw it.
 struct Seen {
     ranking: Ranking,
-    /// Highest cosine to a training example.
-    nearest: f32,
+    /// How much it looks like what was trained on, where no stranger was among that.
+    familiarity: Option<f64>,
     milliseconds: f64,
 }
 
 impl Seen {
-    /// How much it looks like what was trained on.
+    /// How little it looks like a stranger: by what was trained, else by its label's probability.
     fn familiarity(&self) -> f64 {
         let known = OUT_OF_SCOPE
             .iter()
             .find(|label| self.ranking.as_slice().iter().any(|s| s.label == **label));
-        match known {
-            Some(label) => 1.0 - f64::from(self.ranking.probability(label)),
-            None => f64::from(self.nearest),
+        match (known, self.familiarity) {
+            (Some(label), _) => 1.0 - f64::from(self.ranking.probability(label)),
+            (None, Some(familiarity)) => familiarity,
+            (None, None) => f64::from(self.ranking.confidence()),
         }
     }
 }
@@ -357,12 +369,12 @@ mod tests {
         };
         let seen = |ranking| Seen {
             ranking,
-            nearest: 0.4,
+            familiarity: Some(-3.0),
             milliseconds: 1.0,
         };
         let trained = seen(ranking(&[("a", 0.25), ("out_of_scope", 0.75)]));
         assert!((trained.familiarity() - 0.25).abs() < 1e-6);
         let untrained = seen(ranking(&[("a", 1.0)]));
-        assert!((untrained.familiarity() - 0.4).abs() < 1e-6);
+        assert!((untrained.familiarity() + 3.0).abs() < 1e-6);
     }
 }

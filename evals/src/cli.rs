@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use evals::budget;
 use evals::worlds::World;
 use understand::{TrainOptions, TuneOptions};
 
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Says how well the documents are found that hold the answers, each way of searching apart.
     Retrieve(Retrieve),
+    /// Says how much of what was found a model must be given for the answer to be in it.
+    Facts(Facts),
     /// Trains a head on labelled messages, or takes trained ones, and judges it on others.
     Classify(Classify),
     /// Says which true sentences the guard withholds, and which false ones it lets pass.
@@ -88,6 +91,15 @@ pub(crate) struct Output {
 pub(crate) struct Retrieve {
     #[command(flatten)]
     pub(crate) stage: Stage,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Facts {
+    #[command(flatten)]
+    pub(crate) stage: Stage,
+    /// Numbers of characters that are tried beside the one that is set.
+    #[arg(long, value_delimiter = ',', default_values_t = budget::USUAL)]
+    pub(crate) characters: Vec<usize>,
 }
 
 #[derive(Debug, Args)]

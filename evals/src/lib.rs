@@ -7,6 +7,7 @@
 //! [`report`] prints; [`compare`] tells what a change made better and worse. [`classify`] judges
 //! the classifier alone, [`retrieve`](mod@retrieve) the search alone, and [`connections`] weighs a server's idle connections.
 
+pub mod budget;
 pub mod chat;
 pub mod checks;
 pub mod classify;

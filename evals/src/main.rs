@@ -25,6 +25,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Replay(options) => commands::replay::run(options).await?,
         Command::Retrieve(options) => commands::retrieve::run(options).await?,
+        Command::Facts(options) => commands::facts::run(options).await?,
         Command::Connections(options) => commands::connections::run(options).await?,
         Command::Classify(options) => commands::classify::run(&options)?,
         Command::Guard(options) => commands::guard::run(&options)?,

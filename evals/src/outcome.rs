@@ -81,6 +81,15 @@ pub fn best_nearness(outcome: &Outcome) -> Option<f64> {
     nearness.max_by(f64::total_cmp)
 }
 
+/// What was given to the model, or would be.
+pub fn facts(outcome: &Outcome) -> Vec<&str> {
+    let facts = outcome.record.get("facts").and_then(Value::as_array);
+    let texts = facts.into_iter().flatten();
+    texts
+        .filter_map(|fact| fact.get("text")?.as_str())
+        .collect()
+}
+
 /// What was looked up; `None` where nothing was.
 pub fn question(outcome: &Outcome) -> Option<&str> {
     outcome.record.get("question").and_then(Value::as_str)
@@ -125,10 +134,12 @@ mod tests {
         outcome.record = json!({
             "stages_ms": {"open": 1.5, "retrieve": 20},
             "documents": ["a", "b"],
+            "facts": [{"text": "It is $5.", "nearness": 0.5}],
             "usage": {"prompt_tokens": 700, "reused_tokens": 650, "output_tokens": 41,
                       "prefill_ms": 1000.0, "decode_ms": 2000.0},
         });
         assert_eq!(documents(&outcome), ["a", "b"]);
+        assert_eq!(facts(&outcome), ["It is $5."]);
         assert_eq!(
             stages(&outcome).collect::<Vec<_>>(),
             [("open", 1.5), ("retrieve", 20.0)]

@@ -1,7 +1,7 @@
 //! Prepared worlds: data folders filled and indexed once, and copied for every replay.
 //!
 //! They lie under `$XDG_CACHE_HOME/frontdesk/worlds` (else `~/.cache/...`), named by the world and a
-//! hash of everything that made them: its records, the retrieval settings and this program, whose
+//! hash of everything that made them: its records, the server of its index and this program, whose
 //! next version may index differently. A replay works on a copy, so no conversation ever gets into
 //! the next one.
 
@@ -106,7 +106,7 @@ pub(crate) fn name(kind: &str, body: &Body, config: &Config) -> io::Result<Strin
     let built = since.map(|since| since.as_nanos()).unwrap_or_default();
     let digest = Sha256::new()
         .chain_update(serde_json::to_vec(body)?)
-        .chain_update(serde_json::to_vec(&config.retrieval)?)
+        .chain_update(serde_json::to_vec(&config.retrieval.qdrant_url)?)
         .chain_update(program.len().to_le_bytes())
         .chain_update(built.to_le_bytes())
         .finalize();

@@ -29,6 +29,11 @@ pub(crate) fn features(text: &str, reading: &Reading, branch: Option<&Embedding>
     all
 }
 
+/// Where the middle layers' parts of a feature vector lie, in an encoder of `dimension` numbers.
+pub(crate) fn middle_layers(dimension: usize, width: usize) -> std::ops::Range<usize> {
+    dimension..width.saturating_sub(BUCKETS).max(dimension)
+}
+
 /// Signed feature hashing (Weinberger et al., 2009) of the distinct n-grams of `text`, scaled to
 /// length 1 (all zeros for a text without characters).
 ///

@@ -6,6 +6,7 @@
 //! order: the same examples give the same weights, whatever the number of threads.
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use argmin::core::{CostFunction, Error, Executor, Gradient, State};
 use argmin::solver::linesearch::MoreThuenteLineSearch;
@@ -74,6 +75,8 @@ pub(crate) struct Regression<'a> {
     pub(crate) told: Told,
     /// Strength of the L2 penalty on the weights; the biases are free.
     pub(crate) penalty: f64,
+    /// Features whose weights are penalised so many times more.
+    pub(crate) held_back: (Range<usize>, f64),
 }
 
 /// Fitted parameters: `width + 1` rows of one number a class, the biases last. Rows are padded to
@@ -143,11 +146,19 @@ impl Regression<'_> {
                 *slope += f64::from(part);
             }
         }
-        let penalty = self.penalty;
-        let penalised = self.width * stride;
-        for (slope, weight) in slope.iter_mut().zip(parameters).take(penalised) {
-            cost += 0.5 * penalty * weight * weight;
-            *slope += penalty * weight;
+        let (held_back, times) = &self.held_back;
+        let weights = parameters.chunks_exact(stride).take(self.width);
+        for ((feature, weights), slopes) in weights.enumerate().zip(slope.chunks_exact_mut(stride))
+        {
+            let times = if held_back.contains(&feature) {
+                *times
+            } else {
+                1.0
+            };
+            for (slope, weight) in slopes.iter_mut().zip(weights) {
+                cost += 0.5 * self.penalty * times * weight * weight;
+                *slope += self.penalty * times * weight;
+            }
         }
         Evaluation {
             parameters: parameters.to_vec(),
@@ -299,6 +310,7 @@ mod tests {
             classes: 3,
             told,
             penalty: 0.1,
+            held_back: (1..2, 3.0),
         }
     }
 
@@ -352,6 +364,20 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn features_that_are_held_back_get_smaller_weights() {
+        let rows = rows();
+        let weight = |times: f64| {
+            let regression = Regression {
+                held_back: (1..2, times),
+                ..regression(&rows, Told::OneOf)
+            };
+            let fitted = regression.fit(Parameters::zero(3, 3), 100).unwrap();
+            fitted.of_class(1).nth(1).unwrap()
+        };
+        assert!(weight(1000.0) < weight(1.0) / 2.0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub(crate) mod classify;
 pub(crate) mod compare;
 pub(crate) mod connections;
+pub(crate) mod facts;
 pub(crate) mod guard;
 pub(crate) mod publish;
 pub(crate) mod replay;

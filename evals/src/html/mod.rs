@@ -2,6 +2,7 @@
 
 mod classify;
 mod compare;
+mod facts;
 mod plots;
 mod replay;
 mod retrieve;
@@ -13,6 +14,7 @@ use minijinja::value::Serde;
 
 pub use classify::{classify, classify_tags};
 pub use compare::compare;
+pub use facts::facts;
 pub use plots::PlotError;
 pub use replay::replay;
 pub use retrieve::retrieve;
@@ -36,7 +38,7 @@ pub enum HtmlError {
     },
 }
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("chat.html", include_str!("../../templates/chat.html")),
     (
@@ -44,6 +46,7 @@ const TEMPLATES: [(&str, &str); 7] = [
         include_str!("../../templates/classify.html"),
     ),
     ("compare.html", include_str!("../../templates/compare.html")),
+    ("facts.html", include_str!("../../templates/facts.html")),
     ("replay.html", include_str!("../../templates/replay.html")),
     (
         "retrieve.html",

@@ -181,6 +181,31 @@ pub(super) fn coverage(points: &[Covered], default: Option<f64>) -> Result<Strin
     })
 }
 
+/// What share of the facts is kept as more tokens may be given; `set` is how it is.
+pub(super) fn kept(points: &[(f64, f64)], set: Option<(f64, f64)>) -> Result<String, PlotError> {
+    let most = points.iter().map(|point| point.0).fold(1.0, f64::max);
+    draw((520, 340), |canvas| {
+        let mut chart = ChartBuilder::on(canvas)
+            .margin(10)
+            .x_label_area_size(36)
+            .y_label_area_size(44)
+            .build_cartesian_2d(0.0..most * 1.05, 0.0..1.0)?;
+        mesh(
+            &mut chart,
+            "tokens of facts, median",
+            "share of turns with every fact",
+        )?;
+        let line = points.iter().copied();
+        chart.draw_series(LineSeries::new(line, ACCENT.stroke_width(2)))?;
+        let marks = points
+            .iter()
+            .map(|place| Circle::new(*place, 3, ACCENT.filled()));
+        chart.draw_series(marks)?;
+        chart.draw_series(set.map(|place| Circle::new(place, 5, WARNING.filled())))?;
+        Ok(())
+    })
+}
+
 /// Shares with their intervals, one below the other.
 pub(super) fn intervals(rows: &[Interval]) -> Result<String, PlotError> {
     const ROW: i32 = 26;

@@ -225,6 +225,16 @@ impl Encoder {
         self.model.tokens.words()
     }
 
+    /// How many tokens `text` has, without the marks at its ends.
+    ///
+    /// # Errors
+    /// [`EncoderError::Tokens`].
+    pub fn count_tokens(&self, text: &str) -> Result<usize, EncoderError> {
+        const MARKS: usize = 2;
+        let tokens = self.model.tokens.of(text, usize::MAX);
+        Ok(tokens.map_err(EncoderError::Tokens)?.len() - MARKS)
+    }
+
     /// The embedding of one text; the empty text has one, too.
     ///
     /// # Errors

@@ -13,12 +13,13 @@ mod tags;
 mod tuned;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use retrieval::{Encoder, EncoderError, Reading};
 
 use crate::examples::{Example, Part, part_of, version, with_defaults};
-use crate::features::features;
+use crate::features::{features, middle_layers};
 use crate::head::{Head, Kind};
 use crate::heads::{CONCERN, EMOTIONS, Heads, INTENT, SENTIMENT};
 use crate::metrics::HeldOut;
@@ -154,6 +155,8 @@ struct ReadExamples {
     vectors: Vec<Sparse>,
     /// Length of a vector with its zeros.
     width: usize,
+    /// Where the middle layers' numbers are in it.
+    middle: Range<usize>,
     /// What layers are tuned on, where they are.
     readings: Vec<Reading>,
 }
@@ -169,6 +172,7 @@ impl ReadExamples {
         let mut read = Self {
             vectors: Vec::with_capacity(examples.len()),
             width: 0,
+            middle: 0..0,
             readings: Vec::new(),
         };
         for batch in examples.chunks(BATCH) {
@@ -177,6 +181,7 @@ impl ReadExamples {
             for (text, reading) in texts.iter().zip(&readings) {
                 let dense = features(text, reading, None);
                 read.width = dense.len();
+                read.middle = middle_layers(encoder.dimension(), dense.len());
                 read.vectors.push(Sparse::new(&dense));
             }
             if keep_readings {
@@ -265,6 +270,18 @@ impl LabelledSet {
         Ok((head, report))
     }
 
+    /// Which features are held back, and how much: with few examples a label the middle layers, of
+    /// twice as many numbers as the last, are fitted to what is only theirs.
+    fn held_back(&self, read: &ReadExamples) -> (Range<usize>, f64) {
+        const FEW: usize = 20;
+        const TIMES: f64 = 100.0;
+        if self.rows.len() < FEW * self.labels.len() {
+            (read.middle.clone(), TIMES)
+        } else {
+            (0..0, 1.0)
+        }
+    }
+
     /// What `head`, and the tuned one, make of the messages that are held out.
     fn logits(
         &self,
@@ -308,6 +325,7 @@ impl LabelledSet {
             classes: self.labels.len(),
             told: Told::OneOf,
             penalty: 1.0 / f64::from(options.c * looseness(self.name)),
+            held_back: self.held_back(read),
         };
         fitted_head(self.name, &self.labels, &regression, start, options)
     }

@@ -106,6 +106,7 @@ impl TaggedSet {
             classes: self.labels.len(),
             told: Told::AnyOf,
             penalty: 1.0 / f64::from(options.c * LOOSENESS),
+            held_back: (0..0, 1.0),
         };
         fitted_head(EMOTIONS, &self.labels, &regression, start, options)
     }
