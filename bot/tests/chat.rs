@@ -371,3 +371,20 @@ async fn emoji_and_unknown_languages_are_answered_politely() {
         assert!(!answer["text"].as_str().unwrap().is_empty(), "{text}");
     }
 }
+
+#[tokio::test]
+async fn articles_in_the_customers_language_are_found_without_a_model_to_translate() {
+    let server = start_with(|config| {
+        config.generate.backend = frontdesk::Backend::None;
+        let world = config.demo.world.as_ref().unwrap();
+        let article =
+            "---\ntitle: 运费\nlanguage: zh\n---\n# 运费\n\n寄往中国的运费是 24.90 欧元。\n";
+        std::fs::write(world.join("knowledge/yunfei.md"), article).unwrap();
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.hello_with(json!({ "language": "zh-CN" })).await;
+    let answer = client.ask("寄到中国的运费是多少？").await;
+    let text = answer["text"].as_str().unwrap();
+    assert!(text.contains("24.90"), "{answer}");
+}

@@ -1,6 +1,7 @@
 //! Finding the facts of a question.
 
 use retrieval::Embedding;
+use understand::Language;
 
 use super::open::Reference;
 use super::select::{self, Selection};
@@ -62,11 +63,14 @@ impl Turns {
     ) -> Result<Vec<Hit>, TurnError> {
         let translated = draft.understood.translated;
         let words = if translated { &draft.open.text } else { query };
+        // Also where no model translates: the encoder reads what the customer writes in.
+        let language = draft.language();
+        let is_english = language == Language::english().as_str();
         let question = Question {
             text: query.to_owned(),
             words: words.to_owned(),
             embedding,
-            language: translated.then(|| draft.language().to_owned()),
+            language: (!is_english).then(|| language.to_owned()),
             limit: self.config.retrieval.passages,
         };
         Ok(self.library.search_knowledge(question).await?)

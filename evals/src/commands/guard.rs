@@ -1,6 +1,7 @@
 //! `frontdesk-evals guard`.
 
 use evals::guard;
+use evals::html;
 
 use crate::cli::Guard;
 
@@ -16,5 +17,7 @@ pub(crate) fn run(options: &Guard) -> anyhow::Result<()> {
     };
     let report = guard::judge(&world, cases)?;
     println!("{}", guard::tables(&report, options.mistakes));
-    options.output.figures(&report)
+    options.output.figures(&report)?;
+    let title = format!("Guard: sentences about {}", options.world.name());
+    options.output.page(|| html::guard(&title, &report))
 }

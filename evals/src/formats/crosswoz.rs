@@ -70,7 +70,9 @@ impl Dialogue {
                 continue;
             }
             let answer = self.messages.get(at + 1).filter(|m| m.role == Role::System);
+            let asks = message.dialog_act.iter().any(|act| act.0 == "Request");
             let document = answer.and_then(|answer| answer.speaks_of(&mut named));
+            let document = document.filter(|_| asks);
             turns.push(Turn {
                 user: message.content.clone(),
                 expect: Expect {

@@ -87,7 +87,9 @@ impl Dialogue {
                 .turns
                 .get(at + 1)
                 .filter(|t| t.speaker == Speaker::System);
+            let asks = turn.asks();
             let document = answer.and_then(|answer| answer.speaks_of(&mut offered));
+            let document = document.filter(|_| asks);
             turns.push(Turn {
                 user: turn.utterance.clone(),
                 expect: Expect {
@@ -127,6 +129,13 @@ impl SgdTurn {
             _ => return None,
         };
         Some(intent.to_owned())
+    }
+
+    /// Whether these words of the customer's are a question, and not only consent or thanks.
+    fn asks(&self) -> bool {
+        let mut actions = self.frames.iter().flat_map(|frame| &frame.actions);
+        let asking = ["INFORM", "INFORM_INTENT", "REQUEST", "REQUEST_ALTS"];
+        actions.any(|action| asking.contains(&action.act.as_str()))
     }
 
     /// The document that these words of the system are from: of what they offer, or of what was

@@ -3,6 +3,7 @@
 mod classify;
 mod compare;
 mod facts;
+mod guard;
 mod plots;
 mod replay;
 mod retrieve;
@@ -15,6 +16,7 @@ use minijinja::value::Serde;
 pub use classify::{classify, classify_tags};
 pub use compare::compare;
 pub use facts::facts;
+pub use guard::guard;
 pub use plots::PlotError;
 pub use replay::replay;
 pub use retrieve::retrieve;
@@ -38,7 +40,7 @@ pub enum HtmlError {
     },
 }
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("chat.html", include_str!("../../templates/chat.html")),
     (
@@ -47,6 +49,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ),
     ("compare.html", include_str!("../../templates/compare.html")),
     ("facts.html", include_str!("../../templates/facts.html")),
+    ("guard.html", include_str!("../../templates/guard.html")),
     ("replay.html", include_str!("../../templates/replay.html")),
     (
         "retrieve.html",
@@ -161,5 +164,93 @@ mod tests {
         ] {
             assert!(page.contains(told), "{told} is not in the page");
         }
+    }
+
+    #[test]
+    fn a_guards_mistakes_are_told_apart() {
+        use crate::guard::{Case, Mistake, Report};
+        use crate::summary::Tally;
+        use frontdesk::Withheld;
+
+        let mistake = |says: &str, supported: bool, withheld| Mistake {
+            case: Case {
+                document: "returns".to_owned(),
+                question: "how long may I send it back?".to_owned(),
+                says: says.to_owned(),
+                supported,
+                kind: "by hand".to_owned(),
+            },
+            withheld,
+        };
+        let half = Tally {
+            passed: 1,
+            total: 2,
+        };
+        let report = Report {
+            caught: half,
+            withheld_by_mistake: half,
+            by_kind: [("by hand".to_owned(), half)].into(),
+            mistakes: vec![
+                mistake(
+                    "You have 30 days.",
+                    true,
+                    Some(Withheld::Value("30".to_owned())),
+                ),
+                mistake("It is free for everybody.", false, None),
+            ],
+        };
+        let page = super::guard("Guard", &report).unwrap();
+        let (passed, withheld) = page.split_once("True, and withheld").unwrap();
+        assert!(passed.contains("free for everybody") && !withheld.contains("everybody"));
+        assert!(withheld.contains("value: 30"), "{withheld}");
+    }
+
+    #[test]
+    fn tokens_and_facts_come_as_a_curve() {
+        use crate::budget::{Kept, Report};
+        use crate::percentile::Spread;
+        use crate::summary::Tally;
+
+        let kept = |fact_chars, passed, tokens| Kept {
+            fact_chars,
+            kept: Tally { passed, total: 10 },
+            tokens: Spread::of([tokens]),
+        };
+        let report = Report {
+            curve: vec![kept(300, 7, 70.0), kept(600, 9, 140.0)],
+            fact_chars: 600,
+        };
+        let page = facts("Facts", &report).unwrap();
+        assert!(page.contains("90.0 %") && page.contains("<svg"));
+    }
+
+    #[test]
+    fn labels_that_come_together_have_a_page() {
+        use crate::classify::{ClassFigures, TagFigures, TagMistake, TagReport};
+
+        let report = TagReport {
+            figures: TagFigures::of(&[]),
+            intervals: [("accuracy", [0.2, 0.4])].into(),
+            milliseconds: None,
+            labels: vec!["joy".to_owned()],
+            per_class: vec![ClassFigures {
+                label: "joy".to_owned(),
+                messages: 3,
+                precision: 0.5,
+                recall: 0.5,
+                f1: 0.5,
+            }],
+            confusion: vec![[[1, 0], [1, 1]]],
+            reliability: Vec::new(),
+            latencies: vec![3.0],
+            mistakes: vec![TagMistake {
+                text: "so <b>happy</b>".to_owned(),
+                missed: vec!["joy".to_owned()],
+                invented: Vec::new(),
+                surprise: 0.9,
+            }],
+        };
+        let page = classify_tags("Emotions", &report).unwrap();
+        assert!(page.contains("so &lt;b&gt;happy") && page.contains("0.200 to 0.400"));
     }
 }
