@@ -145,10 +145,13 @@ impl Builder {
     /// One transformer layer, normalised behind each half (Vaswani et al., 2017).
     fn layer(&mut self, from: &str, to: &str, layer: &Layer) -> ort::Result<()> {
         let name = |part: &str| format!("{to}.{part}");
-        // One product for all three: their input is scaled to integers, and threads meet, once.
-        let projections = [&layer.query, &layer.key, &layer.value];
-        self.linear(from, &name("projected"), self.width, &projections)?;
-        self.split(&name("projected"), &["query", "key", "value"].map(name))?;
+        for (part, linear) in [
+            ("query", &layer.query),
+            ("key", &layer.key),
+            ("value", &layer.value),
+        ] {
+            self.linear(from, &name(part), self.width, linear)?;
+        }
         self.node(
             ("MultiHeadAttention", RUNTIME_DOMAIN),
             &[&name("query"), &name("key"), &name("value"), "", MASK],
@@ -159,11 +162,11 @@ impl Builder {
             &name("heads"),
             &name("attended"),
             self.width,
-            &[&layer.attended],
+            &layer.attended,
         )?;
         self.add(from, &name("attended"), &name("sum"))?;
         self.norm(&name("sum"), &name("middle"), &layer.attention_norm)?;
-        self.linear(&name("middle"), &name("inner"), self.width, &[&layer.inner])?;
+        self.linear(&name("middle"), &name("inner"), self.width, &layer.inner)?;
         self.node(
             ("Gelu", RUNTIME_DOMAIN),
             &[&name("inner")],
@@ -171,51 +174,27 @@ impl Builder {
             [],
         )?;
         let inner = layer.inner.bias.len();
-        self.linear(&name("gelu"), &name("outer"), inner, &[&layer.outer])?;
+        self.linear(&name("gelu"), &name("outer"), inner, &layer.outer)?;
         self.add(&name("middle"), &name("outer"), &name("whole"))?;
         self.norm(&name("whole"), to, &layer.output_norm)
     }
 
-    /// The products of `linears` side by side.
-    fn linear(
-        &mut self,
-        from: &str,
-        to: &str,
-        inputs: usize,
-        linears: &[&Linear],
-    ) -> ort::Result<()> {
-        let (mut rows, mut scales, mut shifts) = (Vec::new(), Vec::new(), Vec::new());
-        for linear in linears {
-            let (own, own_scales) = linear.quantised();
-            rows.extend(own);
-            scales.extend(own_scales);
-            shifts.extend_from_slice(&linear.bias);
-        }
-        let outputs = shifts.len();
+    fn linear(&mut self, from: &str, to: &str, inputs: usize, linear: &Linear) -> ort::Result<()> {
+        let outputs = linear.bias.len();
+        let (rows, scales) = linear.quantised();
         let columns = (0..inputs).flat_map(|column| rows.iter().skip(column).step_by(inputs));
         let numbers: Vec<i8> = columns.copied().collect();
         let [weights, scale, bias] =
             ["weights", "scale", "bias"].map(|part| format!("{to}.{part}"));
         self.constant(&weights, &[inputs, outputs], &numbers)?;
         self.constant(&scale, &[outputs], &scales)?;
-        self.constant(&bias, &[outputs], &shifts)?;
+        self.constant(&bias, &[outputs], &linear.bias)?;
         self.node(
             ("DynamicQuantizeMatMul", RUNTIME_DOMAIN),
             &[from, &weights, &scale, "", &bias],
             to,
             [],
         )
-    }
-
-    /// Cuts the last dimension into equal parts.
-    fn split<const PARTS: usize>(&mut self, from: &str, to: &[String; PARTS]) -> ort::Result<()> {
-        let attributes = [
-            Attribute::new("axis", -1_i64)?,
-            Attribute::new("num_outputs", PARTS as i64)?,
-        ];
-        let name = format!("{from}.split");
-        let node = Node::new("Split", ONNX_DOMAIN, name, [from], to, attributes)?;
-        self.graph.add_node(node)
     }
 
     fn norm(&mut self, from: &str, to: &str, norm: &Norm) -> ort::Result<()> {
