@@ -20,7 +20,7 @@ pub fn guard(title: &str, report: &Report) -> Result<String, HtmlError> {
     let by_kind = report
         .by_kind
         .iter()
-        .map(|(kind, tally)| (kind.clone(), *tally));
+        .map(|(kind, tally)| (kind.replace('_', " "), *tally));
     let rates: Vec<plots::Interval> = all
         .into_iter()
         .chain(by_kind)

@@ -57,12 +57,10 @@ impl Figures {
             recall_at_5: share(at_five.passed as f64),
             recall_at_10: share(within(10) as f64),
             recall_at_5_interval: at_five.interval(),
-            mrr: share(first.map(|rank| 1.0 / *rank as f64).sum()),
-            ndcg_at_10: share(
-                gains
-                    .map(|(ranks, asked)| gain(ranks, asked.gold.len()))
-                    .sum(),
-            ),
+            mrr: share(sum(first.map(|rank| 1.0 / *rank as f64))),
+            ndcg_at_10: share(sum(
+                gains.map(|(ranks, asked)| gain(ranks, asked.gold.len()))
+            )),
             milliseconds: Spread::of(
                 questions
                     .iter()
@@ -70,6 +68,11 @@ impl Figures {
             ),
         }
     }
+}
+
+/// Of nothing, zero: the sum of no floats is -0.0, which prints with its sign.
+fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, std::ops::Add::add)
 }
 
 /// Ranks of the right documents among the best ten, from 1.
@@ -88,7 +91,7 @@ fn right_ranks(question: &Question, way: Way) -> Vec<usize> {
 fn gain(ranks: &[usize], gold: usize) -> f64 {
     let discounted = |rank: usize| 1.0 / (rank as f64 + 1.0).log2();
     let best: f64 = (1..=gold.min(10)).map(discounted).sum();
-    let own: f64 = ranks.iter().copied().map(discounted).sum();
+    let own = sum(ranks.iter().copied().map(discounted));
     if best > 0.0 { own / best } else { 0.0 }
 }
 
