@@ -147,8 +147,8 @@ pub struct Summary {
     pub unanswered: Tally,
     /// How far what a model wrote keeps to its facts.
     pub groundedness: Groundedness,
-    /// Questions whose facts are known and that were looked up: what a threshold on the nearness of
-    /// the best fact would cost.
+    /// Questions that were looked up and whose facts are known, or that have no answer: what a
+    /// threshold on the nearness of the best fact would cost.
     pub coverage: Vec<Covered>,
 }
 
@@ -194,9 +194,10 @@ fn acted(turns: &[PlayedTurn], action: &str) -> Tally {
 
 fn coverage(turns: &[PlayedTurn]) -> Vec<Covered> {
     let judged = turns.iter().filter_map(|turn| {
-        let facts = turn.checks.iter().find(|made| made.check == Check::Facts)?;
+        let mut checks = turn.checks.iter();
+        let told = checks.find(|made| matches!(made.check, Check::Facts | Check::Answerable))?;
         let nearness = outcome::best_nearness(turn.outcome.as_ref()?)?;
-        Some((nearness, facts.finding == Finding::Passed))
+        Some((nearness, told.finding == Finding::Passed))
     });
     curves::coverage(&judged.collect::<Vec<_>>())
 }
@@ -399,6 +400,29 @@ mod tests {
             (1, 2)
         );
         assert_eq!((hand_over.recall.passed, hand_over.recall.total), (1, 2));
+    }
+
+    #[test]
+    fn a_question_without_an_answer_counts_in_what_a_threshold_would_cost() {
+        let mut turns = vec![played("a", 1), played("b", 1), played("c", 1)];
+        for (turn, (check, nearness)) in turns.iter_mut().zip([
+            (passed(Check::Facts), 0.8),
+            (failed(Check::Answerable, "answers"), 0.6),
+            (passed(Check::Intent), 0.7),
+        ]) {
+            turn.checks = vec![check];
+            if let Some(outcome) = &mut turn.outcome {
+                outcome.record = json!({"facts": [{"nearness": nearness}]});
+            }
+        }
+        let coverage = Summary::of(&turns).coverage;
+        let all = coverage.first().unwrap();
+        assert!((all.wrong - 0.5).abs() < 1e-9, "{all:?}");
+        let strict = coverage.last().unwrap();
+        assert!(
+            (strict.answered - 0.5).abs() < 1e-9 && strict.wrong < 1e-9,
+            "{strict:?}"
+        );
     }
 
     #[test]

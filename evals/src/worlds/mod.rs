@@ -95,32 +95,17 @@ impl Body {
     /// # Errors
     /// What the store says.
     pub async fn of(store: &Store, company: Company) -> Result<Self, CrmError> {
-        const PAGE: u32 = 500;
-        let mut body = Self {
+        let customers = async |after: Option<&str>| store.list_customers(after, PAGE).await;
+        let products = async |after: Option<&str>| store.list_products(after, PAGE).await;
+        let orders = async |after: Option<&str>| store.list_orders(after, PAGE).await;
+        let documents = async |after: Option<&str>| store.list_documents(after, PAGE).await;
+        Ok(Self {
             company,
-            customers: Vec::new(),
-            products: Vec::new(),
-            orders: Vec::new(),
-            documents: Vec::new(),
-        };
-        /// Reads all pages of `$list` into `$all`.
-        macro_rules! read_all {
-            ($all:expr, $list:ident) => {
-                loop {
-                    let last = $all.last().map(|record| record.id.0.clone());
-                    let page = store.$list(last.as_deref(), PAGE).await?;
-                    if page.is_empty() {
-                        break;
-                    }
-                    $all.extend(page);
-                }
-            };
-        }
-        read_all!(body.customers, list_customers);
-        read_all!(body.products, list_products);
-        read_all!(body.orders, list_orders);
-        read_all!(body.documents, list_documents);
-        Ok(body)
+            customers: all(customers, |customer: &Customer| customer.id.as_str()).await?,
+            products: all(products, |product: &Product| product.id.as_str()).await?,
+            orders: all(orders, |order: &Order| order.id.as_str()).await?,
+            documents: all(documents, |document: &Document| document.id.as_str()).await?,
+        })
     }
 
     /// Writes everything into `store`.
@@ -132,6 +117,24 @@ impl Body {
         store.upsert_products(&self.products).await?;
         store.upsert_orders(&self.orders).await?;
         store.upsert_documents(&self.documents).await
+    }
+}
+
+/// Records read at a time.
+const PAGE: u32 = 500;
+
+/// All records of the pages that `list` gives behind an id.
+async fn all<T>(
+    list: impl AsyncFn(Option<&str>) -> Result<Vec<T>, CrmError>,
+    id: fn(&T) -> &str,
+) -> Result<Vec<T>, CrmError> {
+    let mut all = Vec::new();
+    loop {
+        let page = list(all.last().map(id)).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
     }
 }
 
