@@ -40,6 +40,9 @@ pub enum PublishError {
     /// The change is none.
     #[error("this changes nothing: the articles and the configuration are those that are live")]
     NoChange,
+    /// The dialogues judge nothing.
+    #[error("{} asks for nothing: without an `expect` in its turns no change could make it worse", .0.display())]
+    NothingAsked(PathBuf),
     /// A candidate has nothing to replace.
     #[error("name the live configuration with --config: the candidate takes its place")]
     NoLiveConfig,

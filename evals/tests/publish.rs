@@ -133,6 +133,20 @@ async fn what_makes_answers_worse_is_refused_and_the_rest_goes_live() {
     assert!(published.status.success(), "{}", said(&published));
     assert!(company.article().await.contains("It arrives"));
 
+    // Dialogues that judge nothing let nothing through.
+    company.write(
+        "dialogues.jsonl",
+        r#"{"id": "own-1", "turns": [{"user": "How much is express delivery?"}]}"#,
+    );
+    let unjudged = company.publish(&["--knowledge", &worse]);
+    assert!(!unjudged.status.success(), "{}", said(&unjudged));
+    assert!(
+        said(&unjudged).contains("asks for nothing"),
+        "{}",
+        said(&unjudged)
+    );
+    assert!(company.article().await.contains("12.90"));
+
     let again = company.publish(&["--knowledge", &better]);
     assert!(said(&again).contains("changes nothing"), "{}", said(&again));
 }

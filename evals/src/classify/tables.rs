@@ -30,8 +30,7 @@ pub fn tables(report: &Report) -> String {
         report.figures.messages,
         align(figures)
     );
-    text.push_str(&latency(report.milliseconds));
-    text.push_str(&weakest(&report.per_class));
+    text += &(latency(report.milliseconds) + &weakest(&report.per_class));
     for mistake in report.mistakes.iter().take(MISTAKES) {
         let _ = writeln!(
             text,
@@ -53,8 +52,7 @@ pub fn tag_tables(report: &TagReport) -> String {
         report.figures.messages,
         align(figures)
     );
-    text.push_str(&latency(report.milliseconds));
-    text.push_str(&weakest(&report.per_class));
+    text += &(latency(report.milliseconds) + &weakest(&report.per_class));
     for mistake in report.mistakes.iter().take(MISTAKES) {
         let missed = mistake.missed.iter().map(|label| format!("-{label}"));
         let invented = mistake.invented.iter().map(|label| format!("+{label}"));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use crm::Store;
 use evals::compare::{self, Comparison, Gates, Recording};
-use evals::dialogue::Dialogue;
+use evals::dialogue::{Dialogue, Expect};
 use evals::formats;
 use evals::html;
 use evals::played::PlayedTurn;
@@ -39,6 +39,10 @@ pub(crate) async fn run(options: &Publish) -> anyhow::Result<ExitCode> {
     let mut changed = articles.laid_over(body.clone());
     changed.company.clone_from(&candidate.company);
     let dialogues = formats::read(&options.dialogues)?;
+    let mut turns = dialogues.iter().flat_map(|dialogue| &dialogue.turns);
+    if turns.all(|turn| turn.expect == Expect::default()) {
+        bail!(PublishError::NothingAsked(options.dialogues.clone()));
+    }
 
     let before = rehearse("as it is", body, live, &dialogues).await?;
     let after = rehearse("with the change", changed, candidate, &dialogues).await?;
