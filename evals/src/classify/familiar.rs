@@ -125,6 +125,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_odd_about_every_label_is_not_held_against_a_message() {
+        let known = known();
+        let embeddings: Vec<(&str, &[f32])> = known.iter().map(|(l, e)| (*l, &e[..])).collect();
+        let familiar = Familiar::of(&embeddings).unwrap();
+        // Of the label "a", but far out where the labels do not differ: far from everything alike.
+        let odd = familiar.score(&[1.0, 5.0, 0.005]);
+        // Nearer to the label's mean, but off it in the direction that tells the labels apart.
+        let stranger = familiar.score(&[0.4, 0.0, 0.005]);
+        assert!(odd > stranger, "{odd} {stranger}");
+    }
+
+    #[test]
     fn one_message_a_label_tells_nothing() {
         assert!(Familiar::of(&[("a", &[1.0, 0.0]), ("b", &[0.0, 1.0])]).is_none());
         assert!(Familiar::of(&[]).is_none());

@@ -174,6 +174,8 @@ mod tests {
             turn("SYSTEM", "How about Blue Door?", frame(vec![action("OFFER", "restaurant_name", "Blue Door")], found)),
             turn("USER", "What is their number?", frame(vec![action("REQUEST", "phone_number", "")], json!([]))),
             turn("SYSTEM", "555-0101.", frame(vec![action("INFORM", "phone_number", "555-0101")], json!([]))),
+            turn("USER", "Yes, please", frame(vec![action("AFFIRM", "", "")], json!([]))),
+            turn("SYSTEM", "So Blue Door?", frame(vec![action("OFFER", "restaurant_name", "Blue Door")], json!([]))),
             turn("USER", "Thanks!", frame(vec![action("THANK_YOU", "", "")], json!([]))),
             turn("SYSTEM", "Anything else?", frame(vec![action("REQ_MORE", "", "")], json!([]))),
             turn("USER", "Thanks, bye", frame(vec![action("THANK_YOU", "", ""), action("GOODBYE", "", "")], json!([]))),
@@ -199,6 +201,8 @@ mod tests {
             [
                 (Some("FindFood"), Some("Food/Blue Door")),
                 (None, Some("Food/Blue Door")),
+                // Consent asks for nothing, whatever is offered next.
+                (Some("affirm"), None),
                 (Some("thanks"), None),
                 (None, None),
             ]
