@@ -72,6 +72,10 @@ impl Cli {
     /// # Errors
     /// What the command failed at, as sentences for the terminal.
     pub fn run(self) -> anyhow::Result<()> {
+        // Output piped into `head` ends a command, as it does any other; the server outlives its readers.
+        if !matches!(self.command, Command::Run(_)) {
+            sigpipe::reset();
+        }
         let flags = self.flags();
         let config = Config::load(self.settings.config.as_deref(), &flags)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()

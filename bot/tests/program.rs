@@ -148,6 +148,13 @@ fn labelled_messages() -> String {
     lines.collect()
 }
 
+#[test]
+fn a_command_ends_quietly_when_its_output_is_read_no_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::at(folder.path());
+    assert_eq!(program.complaints_unread(&["config", "show"]), "");
+}
+
 #[tokio::test]
 async fn tuned_layers_are_written_with_their_heads_and_tell_new_messages() {
     let folder = tempfile::tempdir().unwrap();

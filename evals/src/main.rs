@@ -17,6 +17,8 @@ const USUAL_LOG: &str = "warn,qdrant_edge=error";
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
+    // Output piped into `head` ends the program, as it does any other.
+    sigpipe::reset();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(USUAL_LOG));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -76,6 +76,14 @@ impl Program {
         self.command().args(args).output().unwrap()
     }
 
+    /// Runs a command of the program whose output nobody reads any more; what it complains of.
+    pub(crate) fn complaints_unread(&self, args: &[&str]) -> String {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = self.command().args(args).stdout(writer).output().unwrap();
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
     fn server(&self) -> Command {
         let mut command = self.command();
         command
