@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use retrieval::sentences;
 
-use super::{Case, Source};
+use super::{About, Case, Source};
 
 /// Words that a sentence needs to say something by itself.
 const LEAST_WORDS: usize = 6;
@@ -42,7 +42,7 @@ pub(super) fn cases(documents: &[Source], most: usize) -> Vec<Case> {
             for sentence in complete(&passage.text) {
                 let mut add = |kind: &'static str, says: String| {
                     by_kind.entry(kind).or_default().push(Case {
-                        document: document.id.clone(),
+                        about: About::Document(document.id.clone()),
                         question: passage.title.clone(),
                         says,
                         supported: kind == "as_it_is",
@@ -239,6 +239,10 @@ mod tests {
         let documents: Vec<Source> = (0..50).map(|n| document(&n.to_string(), text)).collect();
         let cases = cases(&documents, 7);
         assert_eq!(of_kind(&cases, "as_it_is").len(), 7);
-        assert!(cases.iter().any(|case| *case.document > *"4"));
+        assert!(
+            cases
+                .iter()
+                .any(|case| case.about.to_string().as_str() > "4")
+        );
     }
 }

@@ -168,13 +168,13 @@ mod tests {
 
     #[test]
     fn a_guards_mistakes_are_told_apart() {
-        use crate::guard::{Case, Mistake, Report};
+        use crate::guard::{About, Case, Mistake, Report};
         use crate::summary::Tally;
         use frontdesk::Withheld;
 
         let mistake = |says: &str, supported: bool, withheld| Mistake {
             case: Case {
-                document: "returns".to_owned(),
+                about: About::Document("returns".to_owned()),
                 question: "how long may I send it back?".to_owned(),
                 says: says.to_owned(),
                 supported,
