@@ -87,9 +87,22 @@ fn latency(spread: Option<Spread>) -> String {
 fn weakest(classes: &[ClassFigures]) -> String {
     let mut weakest: Vec<_> = classes.iter().filter(|class| class.messages > 0).collect();
     weakest.sort_by(|a, b| a.f1.total_cmp(&b.f1));
-    let mut rows = table(["weakest labels", "messages", "precision", "recall", "F1"]);
+    let mut rows = table([
+        "weakest labels",
+        "messages",
+        "precision",
+        "recall",
+        "F1",
+        "recall at 98 %",
+    ]);
     for class in weakest.into_iter().take(WEAKEST) {
-        let shares = [class.precision, class.recall, class.f1].map(|share| format!("{share:.3}"));
+        let shares = [
+            class.precision,
+            class.recall,
+            class.f1,
+            class.recall_at_precision_98,
+        ];
+        let shares = shares.map(|share| format!("{share:.3}"));
         let row = [class.label.clone(), class.messages.to_string()];
         rows.add_row(row.into_iter().chain(shares).collect::<Vec<_>>());
     }

@@ -7,7 +7,7 @@ use retrieval::Encoder;
 use serde::Serialize;
 use understand::{EMOTIONS, Example, Language, TrainOptions, Understander};
 
-use super::figures::{ClassFigures, area, calibration_error, ratio};
+use super::figures::{ClassFigures, area, calibration_error, ratio, sure_recall};
 use super::labelled::Tagged;
 use super::{ClassifyError, MISTAKES, Trained, bootstrap};
 use crate::curves::{self, Bin};
@@ -238,13 +238,18 @@ fn report(
     latencies: Vec<f64>,
 ) -> TagReport {
     let counts = counts(judged);
-    let classes = labels.iter().zip(&counts);
-    let per_class = classes.map(|(label, counts)| ClassFigures {
+    let classes = labels.iter().zip(&counts).enumerate();
+    let per_class = classes.map(|(at, (label, counts))| ClassFigures {
         label: label.clone(),
         messages: counts.own,
         precision: ratio(counts.hits, counts.given),
         recall: ratio(counts.hits, counts.own),
         f1: counts.f1(),
+        recall_at_precision_98: sure_recall(
+            judged
+                .iter()
+                .map(|row| (row.probabilities[at], row.own[at])),
+        ),
     });
     let confusion = counts.iter().map(|counts| {
         let (missed, invented) = (counts.own - counts.hits, counts.given - counts.hits);

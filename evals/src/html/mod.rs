@@ -239,6 +239,7 @@ mod tests {
                 precision: 0.5,
                 recall: 0.5,
                 f1: 0.5,
+                recall_at_precision_98: 0.4,
             }],
             confusion: vec![[[1, 0], [1, 1]]],
             reliability: Vec::new(),
