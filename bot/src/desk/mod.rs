@@ -153,6 +153,10 @@ impl Desk<'_> {
         if let Some(finding) = self.profile(enquiry, &aspects)? {
             return Ok(DeskAnswer::Found(finding));
         }
+        // "Do you ship to Norway, and what does it cost?", after talk of a blanket.
+        if enquiry.intent == "delivery_options" && !named.anything() {
+            return Ok(DeskAnswer::Nothing);
+        }
         if let Some(finding) = self.orders(enquiry, &words, &aspects, &named)? {
             return Ok(DeskAnswer::Found(finding));
         }

@@ -28,6 +28,17 @@ pub(crate) struct Named {
     pub(crate) points_back: bool,
 }
 
+impl Named {
+    /// Whether it is named at all, by more than a word that points back.
+    pub(crate) fn anything(&self) -> bool {
+        self.order_number
+            || self.says_my_order
+            || !self.items.is_empty()
+            || !self.statuses.is_empty()
+            || !self.products.is_empty()
+    }
+}
+
 const MY_ORDER: &[&str] = &[
     "my order",
     "my orders",

@@ -133,6 +133,17 @@ fn it_points_to_the_order_last_talked_about() {
 }
 
 #[test]
+fn how_the_company_delivers_is_no_matter_of_the_order_talked_about() {
+    let shop = Shop::new();
+    let first = found(shop.ask("where is my yoga mat", "track_order", &Focus::default()));
+    let text = "do u ship to norway and whats it cost";
+    assert_eq!(
+        shop.ask(text, "delivery_options", &first.focus),
+        DeskAnswer::Nothing
+    );
+}
+
+#[test]
 fn a_wish_to_cancel_is_told_the_status_and_left_open_for_the_rule() {
     let shop = Shop::new();
     let first = found(shop.ask("where is my desk lamp", "track_order", &Focus::default()));
