@@ -53,6 +53,15 @@ impl Desk<'_> {
         }))
     }
 
+    /// Whether a variant of the product costs no more than `limit`, in major units.
+    pub(crate) fn costs_at_most(&self, id: &ProductId, limit: f64) -> bool {
+        let least = self.catalogue.find(id).and_then(|product| {
+            let prices = product.variants.iter().map(|variant| variant.price);
+            prices.min()
+        });
+        least.is_some_and(|price| self.currency.major(price) <= limit)
+    }
+
     fn view(&self, product: &Product) -> SuggestionView {
         let available = product.variants.iter().any(|variant| variant.available);
         let offered = || {

@@ -26,6 +26,11 @@ impl Default for Currency {
 }
 
 impl Currency {
+    /// The amount in major units.
+    pub(crate) fn major(&self, amount: Money) -> f64 {
+        amount.0 as f64 / 10_f64.powf(self.decimals.into())
+    }
+
     /// `$1,234.50`.
     pub fn format(&self, amount: Money) -> String {
         let unit = 10_i64.saturating_pow(self.decimals).max(1);

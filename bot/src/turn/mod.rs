@@ -20,6 +20,7 @@ mod question;
 mod retrieve;
 mod select;
 mod suggest;
+mod wish;
 mod wording;
 mod words;
 mod write;
