@@ -127,6 +127,17 @@ mod tests {
     }
 
     #[test]
+    fn a_hand_over_is_told_with_its_reason() {
+        let mut turns = turns();
+        if let Some(outcome) = &mut turns[0].outcome {
+            outcome.record["action"] = json!({"hand_over": "fraud"});
+            outcome.record["withheld"][0]["reason"] = json!({"value": "7"});
+        }
+        let page = replay("Replay", &Summary::of(&turns), &turns).unwrap();
+        assert!(page.contains("fraud") && page.contains("reason"), "{page}");
+    }
+
+    #[test]
     fn a_customers_markup_stays_text() {
         let turns = turns();
         let page = replay("Replay", &Summary::of(&turns), &turns).unwrap();
