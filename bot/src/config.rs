@@ -185,7 +185,10 @@ impl Config {
                 !remote || generate.model.is_some(),
                 "generate.model is needed with generate.backend = \"remote\": the model's name at that server",
             ),
-            Check::at_least_one("generate.slots", generate.slots > 0),
+            Check::new(
+                (1..=generate::MOST_SLOTS.into()).contains(&generate.slots),
+                "generate.slots must be 1 to 64",
+            ),
             Check::at_least_one("generate.max_tokens", generate.max_tokens > 0),
             Check::new(
                 generate.context_tokens >= 1024,

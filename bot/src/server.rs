@@ -313,6 +313,10 @@ fn load_generator(config: &Config, models: &ModelStore) -> Result<Loaded, StartE
                 queue: generate.queue,
                 threads: generate.threads,
                 gpu_layers: generate.gpu_layers,
+                cache_type: generate.cache_type,
+                flash_attention: generate.flash_attention,
+                kept_bytes: generate.kept_mib << 20,
+                speculate: generate.speculate,
                 ..EngineConfig::new(models.resolve(&config.models.reply)?, &config.models.reply)
             };
             Ok(Loaded::Local(Engine::start(engine)?))

@@ -11,6 +11,10 @@ use crate::config::{Log, LogFormat};
 const BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
+/// Tokens of a step, and tokens a second.
+const TOKENS: &[f64] = &[
+    1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0,
+];
 
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -36,9 +40,13 @@ pub fn install_logs(log: &Log) {
 /// Starts collecting figures, once a process.
 pub(crate) fn install_metrics() {
     METRICS.get_or_init(|| {
-        let stages = Matcher::Full("frontdesk_stage_seconds".to_owned());
+        let times = Matcher::Suffix("_seconds".to_owned());
+        let rates = Matcher::Suffix("_per_second".to_owned());
+        let sizes = Matcher::Suffix("_tokens".to_owned());
         let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(stages, BUCKETS)
+            .set_buckets_for_metric(times, BUCKETS)
+            .and_then(|builder| builder.set_buckets_for_metric(rates, TOKENS))
+            .and_then(|builder| builder.set_buckets_for_metric(sizes, TOKENS))
             .ok()?;
         let handle = builder.install_recorder().ok()?;
         describe();
@@ -80,5 +88,34 @@ fn describe() {
     describe_gauge!(
         "frontdesk_generation_queue",
         "Requests waiting for the language model"
+    );
+    describe_generation();
+}
+
+fn describe_generation() {
+    use metrics::{describe_counter, describe_histogram};
+    describe_histogram!(
+        "frontdesk_generation_queue_seconds",
+        "Time that a request waited for the language model"
+    );
+    describe_histogram!(
+        "frontdesk_generation_first_token_seconds",
+        "Time from a request to its first token"
+    );
+    describe_histogram!(
+        "frontdesk_generation_tokens_per_second",
+        "Tokens a second of one reply"
+    );
+    describe_counter!(
+        "frontdesk_generation_tokens_total",
+        "Tokens by kind: of prompts, of those reused and restored, guessed ahead and accepted"
+    );
+    describe_counter!(
+        "frontdesk_generation_cancelled_total",
+        "Replies that nobody waited for to the end"
+    );
+    describe_histogram!(
+        "frontdesk_generation_batch_tokens",
+        "Tokens computed at once"
     );
 }

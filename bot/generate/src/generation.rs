@@ -16,6 +16,8 @@ pub enum Finish {
     Stop,
     /// `max_tokens` reached.
     Length,
+    /// The request's deadline passed.
+    Deadline,
 }
 
 /// What a reply cost.
@@ -25,8 +27,14 @@ pub struct Usage {
     pub prompt_tokens: usize,
     /// Of those, found in the KV cache.
     pub reused_tokens: usize,
+    /// Of those again, brought back from host memory.
+    pub restored_tokens: usize,
     /// Tokens written.
     pub output_tokens: usize,
+    /// Tokens guessed ahead and verified.
+    pub drafted_tokens: usize,
+    /// Of those, right.
+    pub accepted_tokens: usize,
     /// Time in the queue.
     pub queued: Duration,
     /// Time from leaving the queue to the first token.

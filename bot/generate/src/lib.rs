@@ -6,18 +6,21 @@
 
 mod engine;
 mod generation;
+mod meters;
 mod remote;
 mod request;
 mod scripted;
 mod silent;
 mod text;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
-pub use engine::{Engine, EngineConfig};
+pub use engine::{CacheType, Engine, EngineConfig, EngineStats, FlashAttention, MOST_SLOTS};
 pub use generation::{Chunk, Finish, Generation, Meter, Usage};
 pub use remote::{ApiKey, Remote, RemoteConfig};
-pub use request::{PromptMessage, Request, Role};
+pub use request::{Form, PromptMessage, Request, Role, Sampling};
 pub use scripted::{Script, Scripted};
 pub use silent::Silent;
 
@@ -42,6 +45,15 @@ pub enum GenerateError {
         /// Tokens that one request may use.
         limit: usize,
     },
+    /// The request cannot be carried out by this model.
+    #[error("the language model cannot do what is asked: {reason}")]
+    Unsupported {
+        /// What, and why.
+        reason: String,
+    },
+    /// The deadline passed while the request waited.
+    #[error("the language model was too busy to begin in time")]
+    TooLate,
     /// The engine's thread has ended.
     #[error("the language model has stopped; restart the server")]
     Stopped,
@@ -89,6 +101,11 @@ pub trait Generator: Send + Sync {
 
     /// Requests waiting for a place.
     fn waiting(&self) -> usize;
+
+    /// About how long a new request waits for its first word; zero where that is not known.
+    fn wait(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Whether it can serve.
     fn healthy(&self) -> bool;

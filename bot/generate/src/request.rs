@@ -1,5 +1,7 @@
 //! What is asked of a model.
 
+use std::time::Instant;
+
 /// Who says a part of the prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -41,9 +43,54 @@ pub struct Request {
     pub max_tokens: usize,
     /// The reply ends before the first of these to be complete; empty ones are ignored.
     pub stop: Vec<String>,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Whom it is for: conversations are served in turn, so that one that asks for much does not hold
+    /// up the others. `None` is a conversation of its own.
+    pub conversation: Option<u64>,
+    /// When nobody wants it any more: a request that still waits then fails with
+    /// [`crate::GenerateError::TooLate`], a reply ends with [`crate::Finish::Deadline`].
+    pub deadline: Option<Instant>,
+}
+
+impl Request {
+    /// The likeliest reply to `prompt`, of at most `max_tokens`.
+    pub fn new(prompt: Vec<PromptMessage>, max_tokens: usize) -> Self {
+        Self {
+            prompt,
+            max_tokens,
+            stop: Vec::new(),
+            sampling: Sampling::default(),
+            conversation: None,
+            deadline: None,
+        }
+    }
+}
+
+/// How tokens are chosen.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sampling {
     /// Seed of the sampler.
     pub seed: u32,
     /// 0 is greedy. Even so two replies may differ: what else is computed with a reply changes how its
     /// numbers are rounded, and where the model wavers between two words, that decides.
     pub temperature: f32,
+    /// What the reply must look like.
+    pub form: Form,
+    /// Added to the logits of tokens, named by their text, which must be one token to the model;
+    /// negative infinity forbids it. Only models on this machine take it.
+    pub bias: Vec<(String, f32)>,
+}
+
+/// What a reply must look like.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Form {
+    /// Anything.
+    #[default]
+    Free,
+    /// A text of this grammar, in llama.cpp's GBNF, from its rule `root`. Of remote servers only
+    /// llama.cpp's own takes it.
+    Grammar(String),
+    /// JSON of this schema.
+    Json(serde_json::Value),
 }

@@ -164,13 +164,7 @@ mod tests {
     use super::*;
 
     fn request(max_tokens: usize) -> Request {
-        Request {
-            prompt: Vec::new(),
-            max_tokens,
-            stop: Vec::new(),
-            seed: 0,
-            temperature: 0.0,
-        }
+        Request::new(Vec::new(), max_tokens)
     }
 
     async fn chunks(mut generation: Generation) -> Vec<Result<Chunk, GenerateError>> {

@@ -41,13 +41,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reply_ends_before_its_first_word() {
-        let request = Request {
-            prompt: Vec::new(),
-            max_tokens: 8,
-            stop: Vec::new(),
-            seed: 1,
-            temperature: 0.0,
-        };
+        let request = Request::new(Vec::new(), 8);
         let mut reply = Silent.generate(request).await.unwrap();
         assert!(matches!(reply.next().await, Some(Ok(Chunk::Done { .. }))));
         assert!(reply.next().await.is_none());

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use generate::{
     Chunk, Engine, EngineConfig, Finish, GenerateError, Generation, Generator, PromptMessage,
-    Request, Role, Usage,
+    Request, Role, Sampling, Usage,
 };
 
 const FILE: &str = "smollm2-135m-instruct-q4_1.gguf";
@@ -58,13 +58,8 @@ fn message(role: Role, content: &str) -> PromptMessage {
 
 /// A greedy request under the rules of the shop.
 fn ask(question: &str, max_tokens: usize) -> Request {
-    Request {
-        prompt: vec![message(Role::System, RULES), message(Role::User, question)],
-        max_tokens,
-        stop: Vec::new(),
-        seed: 1,
-        temperature: 0.0,
-    }
+    let prompt = vec![message(Role::System, RULES), message(Role::User, question)];
+    Request::new(prompt, max_tokens)
 }
 
 async fn read(mut generation: Generation) -> Result<(String, Finish, Usage), GenerateError> {
@@ -253,8 +248,11 @@ async fn a_seed_repeats_a_reply_and_another_does_not() {
     let mut replies = Vec::new();
     for seed in [7, 7, 8, 9, 10] {
         let request = Request {
-            seed,
-            temperature: 1.0,
+            sampling: Sampling {
+                seed,
+                temperature: 1.0,
+                ..Sampling::default()
+            },
             ..ask("Tell me about bicycles.", 24)
         };
         replies.push(reply(&engine, request).await.0);

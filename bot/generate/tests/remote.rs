@@ -20,7 +20,7 @@ use axum::routing::post;
 use futures::stream::{self, StreamExt};
 use generate::{
     Chunk, Finish, GenerateError, Generation, Generator, PromptMessage, Remote, RemoteConfig,
-    Request, Role, Usage,
+    Request, Role, Sampling, Usage,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -143,10 +143,12 @@ fn request() -> Request {
                 content: "Hello".to_owned(),
             },
         ],
-        max_tokens: 20,
-        stop: Vec::new(),
-        seed: 7,
-        temperature: 0.5,
+        sampling: Sampling {
+            seed: 7,
+            temperature: 0.5,
+            ..Sampling::default()
+        },
+        ..Request::new(Vec::new(), 20)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use generate::{CacheType, FlashAttention};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -172,7 +173,8 @@ pub struct Generate {
     pub model: Option<String>,
     /// API key of the remote server.
     pub api_key: Option<Secret>,
-    /// Conversations written for at once.
+    /// Conversations written for at once, 1 to 64. They share `context_tokens`, so more slots cost no
+    /// memory, only patience when all are used.
     pub slots: usize,
     /// Requests that may wait; more are told that the bot is busy.
     pub queue: usize,
@@ -184,6 +186,14 @@ pub struct Generate {
     pub threads: Option<usize>,
     /// Layers on the GPU; all that fit when absent.
     pub gpu_layers: Option<u32>,
+    /// What keys and values are stored as: `f16`, or `q8_0` for half the memory.
+    pub cache_type: CacheType,
+    /// `auto`, `on` or `off`.
+    pub flash_attention: FlashAttention,
+    /// Memory, in MiB, for what conversations without a slot had computed: most come back to it.
+    pub kept_mib: usize,
+    /// Whether to guess ahead where replies copy their facts: faster, and no other words.
+    pub speculate: bool,
     /// 0 writes the likeliest words.
     pub temperature: f32,
     /// Seed of the sampler.
@@ -197,12 +207,16 @@ impl Default for Generate {
             url: None,
             model: None,
             api_key: None,
-            slots: 4,
+            slots: 8,
             queue: 16,
             context_tokens: 8192,
             max_tokens: 160,
             threads: None,
             gpu_layers: None,
+            cache_type: CacheType::default(),
+            flash_attention: FlashAttention::default(),
+            kept_mib: 256,
+            speculate: true,
             temperature: 0.0,
             seed: 1,
         }

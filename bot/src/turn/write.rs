@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role};
+use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role, Sampling};
 use retrieval::sentences::Sentences;
 use serde::Serialize;
 
@@ -51,6 +51,7 @@ impl Turns {
             told,
             base,
         } = assignment;
+        let request = self.request(draft.open, prompt);
         let lead: Vec<&str> = apology.iter().chain(&told).map(String::as_str).collect();
         let lead = lead.join(" ");
         let mut speech = Speech {
@@ -67,8 +68,7 @@ impl Turns {
             usage: None,
             first_token: None,
         };
-        let ending = match tokio::time::timeout(MOST_TIME, speech.speak(self.request(prompt))).await
-        {
+        let ending = match tokio::time::timeout(MOST_TIME, speech.speak(request)).await {
             Ok(ending) => ending,
             Err(_) => Ending::Failed { busy: false },
         };
@@ -99,14 +99,17 @@ impl Turns {
         self.close(draft, written, said, &guard).await
     }
 
-    fn request(&self, prompt: Vec<PromptMessage>) -> Request {
+    fn request(&self, open: &OpenTurn, prompt: Vec<PromptMessage>) -> Request {
         let config = &self.config.generate;
         Request {
-            prompt,
-            max_tokens: config.max_tokens,
             stop: vec!["\n\nQuestion:".into(), "\n\nFacts:".into()],
-            seed: config.seed,
-            temperature: config.temperature,
+            sampling: Sampling {
+                seed: config.seed,
+                temperature: config.temperature,
+                ..Sampling::default()
+            },
+            conversation: Some(open.conversation.id.0.as_u64_pair().1),
+            ..Request::new(prompt, config.max_tokens)
         }
     }
 
@@ -129,7 +132,7 @@ impl Turns {
         let request = Request {
             max_tokens,
             stop: vec!["\n\n".into()],
-            ..self.request(prompt)
+            ..self.request(open, prompt)
         };
         let mut generation = self.generator.generate(request).await.ok()?;
         let mut text = String::new();

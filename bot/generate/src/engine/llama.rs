@@ -1,30 +1,32 @@
 //! llama.cpp behind the [`Backend`] of the scheduler: loading a model, and one context over it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Instant;
 
 use llama_cpp_2::context::LlamaContext;
-use llama_cpp_2::context::params::LlamaContextParams;
+use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
 use llama_cpp_2::llama_backend::LlamaBackend;
 use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
-use llama_cpp_2::sampling::LlamaSampler;
 use llama_cpp_2::token::LlamaToken;
-use llama_cpp_2::{DecodeError, LlamaCppError, LogOptions, send_logs_to_tracing};
+use llama_cpp_2::{
+    DecodeError, LlamaCppError, LlamaStateSeqFlags, LogOptions, SeqState, send_logs_to_tracing,
+};
 
-use super::EngineConfig;
+use super::chooser::{Chooser, Choosing};
 use super::logs::capture;
-use super::plan::PROMPT_ALONE;
+use super::pace::Pace;
 use super::scheduler::{Backend, ComputeError, Entry};
+use super::shelf::{KeptId, Shelving};
 use super::slots::{Edit, Reuse, SlotId};
-
-/// Sampling keeps the 40 likeliest tokens, and of them the likeliest that make up 95 %.
-const TOP_K: i32 = 40;
-const TOP_P: f32 = 0.95;
+use super::{CacheType, EngineConfig, FlashAttention};
+use crate::{GenerateError, Sampling};
 
 /// One per process, never freed: engines may be started again and again.
 static BACKEND: OnceLock<Result<LlamaBackend, LlamaCppError>> = OnceLock::new();
@@ -83,20 +85,34 @@ pub(super) fn reuse(model: &LlamaModel) -> Reuse {
     }
 }
 
+/// Most tokens of a step on a processor, where a larger one is no faster and takes more memory.
+const LARGEST_STEP: usize = 256;
+/// On a graphics card.
+const LARGEST_STEP_ON_GPU: usize = 1024;
+/// Tokens by which the copying of states is measured.
+const COPIED: usize = 64;
+
 /// A context with its batch.
 pub(super) struct Llama<'model> {
     model: &'model LlamaModel,
+    choosing: Choosing<'model>,
     context: LlamaContext<'model>,
     batch: LlamaBatch<'static>,
+    largest_step: usize,
+    /// States of sequences that were given up.
+    kept: HashMap<KeptId, SeqState>,
 }
 
 impl<'model> Llama<'model> {
     /// A context over `model` as `config` wants it.
     pub(super) fn new(model: &'model LlamaModel, config: &EngineConfig) -> Result<Self, String> {
         let threads = i32::try_from(config.threads.unwrap_or_else(physical_cores)).unwrap_or(1);
-        // A batch is the whole prompt budget, or the smaller one and a token of each slot.
-        let batch = PROMPT_ALONE;
-        let batch_tokens = u32::try_from(batch).unwrap_or(u32::MAX);
+        let largest_step = if offloads(config) {
+            LARGEST_STEP_ON_GPU
+        } else {
+            LARGEST_STEP
+        };
+        let batch_tokens = u32::try_from(largest_step).unwrap_or(u32::MAX);
         let params = LlamaContextParams::default()
             .with_n_ctx(NonZeroU32::new(config.context_tokens))
             .with_n_batch(batch_tokens)
@@ -105,6 +121,9 @@ impl<'model> Llama<'model> {
             .with_kv_unified(true)
             .with_n_threads(threads)
             .with_n_threads_batch(threads)
+            .with_type_k(config.cache_type.into())
+            .with_type_v(config.cache_type.into())
+            .with_flash_attention_policy(config.flash_attention.policy())
             .with_no_perf(true);
         let backend = backend()?;
         let (context, complaints) = capture(|| model.new_context(backend, params));
@@ -117,8 +136,56 @@ impl<'model> Llama<'model> {
         })?;
         Ok(Self {
             model,
+            choosing: Choosing::new(model),
             context,
-            batch: LlamaBatch::new(batch, 1),
+            batch: LlamaBatch::new(largest_step, 1),
+            largest_step,
+            kept: HashMap::new(),
+        })
+    }
+
+    /// Most tokens of a step.
+    pub(super) fn largest_step(&self) -> usize {
+        self.largest_step
+    }
+
+    /// What states of `budget` bytes hold, and when they pay on this machine, whose `pace` is known.
+    /// Tried on `slot`, which is left empty.
+    pub(super) fn shelving(
+        &mut self,
+        slot: SlotId,
+        budget: usize,
+        pace: &Pace,
+    ) -> Result<Shelving, ComputeError> {
+        let entry = |position| Entry {
+            token: LlamaToken::new(0),
+            slot,
+            position,
+            output: false,
+        };
+        let batch: Vec<_> = (0..COPIED).map(entry).collect();
+        self.compute(&batch)?;
+        let begun = Instant::now();
+        let sequence = i32::from(slot.sequence());
+        let state = self
+            .context
+            .state_seq_get(sequence, LlamaStateSeqFlags::empty());
+        let truncate = Edit::Truncate { slot, len: 0 };
+        self.edit(truncate)?;
+        let Ok(state) = state else {
+            return Ok(Shelving::NONE);
+        };
+        let restored = self.context.state_seq_set(&state, sequence);
+        let seconds = begun.elapsed().as_secs_f64();
+        self.edit(truncate)?;
+        if restored.is_err() {
+            return Ok(Shelving::NONE);
+        }
+        let each = state.byte_len().div_ceil(COPIED).max(1);
+        Ok(Shelving {
+            tokens: budget / each,
+            least: COPIED,
+            cost: (seconds / pace.step(COPIED)).min(1.0),
         })
     }
 
@@ -141,23 +208,14 @@ impl<'model> Llama<'model> {
 }
 
 impl Backend for Llama<'_> {
-    type Sampler = LlamaSampler;
+    type Sampler = Chooser;
 
-    fn sampler(&self, seed: u32, temperature: f32) -> LlamaSampler {
-        if temperature > 0.0 {
-            let steps = [
-                LlamaSampler::top_k(TOP_K),
-                LlamaSampler::top_p(TOP_P, 1),
-                LlamaSampler::temp(temperature),
-                LlamaSampler::dist(seed),
-            ];
-            LlamaSampler::chain(steps, true)
-        } else {
-            LlamaSampler::greedy()
-        }
+    fn sampler(&self, sampling: &Sampling) -> Result<Chooser, GenerateError> {
+        self.choosing.chooser(sampling)
     }
 
     fn edit(&mut self, edit: Edit) -> Result<(), ComputeError> {
+        let sequence = |slot: SlotId| i32::from(slot.sequence());
         let done = match edit {
             Edit::Truncate { slot, len } => {
                 let sequence = Some(u32::from(slot.sequence()));
@@ -165,11 +223,27 @@ impl Backend for Llama<'_> {
                     .clear_kv_cache_seq(sequence, Some(position(len)), None)
             }
             Edit::Share { from, to, len } => {
-                let sequence = |slot: SlotId| i32::from(slot.sequence());
                 let (from, to, len) = (sequence(from), sequence(to), position(len));
                 self.context
                     .copy_kv_cache_seq(from, to, Some(0), Some(len))
                     .map(|()| true)
+            }
+            Edit::Keep { slot, kept } => {
+                let flags = LlamaStateSeqFlags::empty();
+                let state = self.context.state_seq_get(sequence(slot), flags);
+                let state = state.map_err(|_| ComputeError::NotKept)?;
+                self.kept.insert(kept, state);
+                Ok(true)
+            }
+            Edit::Restore { kept, slot } => {
+                let state = self.kept.remove(&kept).ok_or(ComputeError::NotKept)?;
+                let restored = self.context.state_seq_set(&state, sequence(slot));
+                restored.map_err(|_| ComputeError::NotKept)?;
+                Ok(true)
+            }
+            Edit::Forget { kept } => {
+                self.kept.remove(&kept);
+                Ok(true)
             }
         };
         match done {
@@ -190,15 +264,39 @@ impl Backend for Llama<'_> {
         }
     }
 
-    fn sample(
-        &mut self,
-        index: usize,
-        sampler: &mut LlamaSampler,
-    ) -> (LlamaToken, Option<Vec<u8>>) {
-        let token = sampler.sample(&self.context, i32::try_from(index).unwrap_or(i32::MAX));
+    fn sample(&mut self, index: usize, chooser: &mut Chooser) -> (LlamaToken, Option<Vec<u8>>) {
+        let index = i32::try_from(index).unwrap_or(i32::MAX);
         let vocab = self.model.vocab();
+        let Some(token) = chooser.choose(&self.context, index) else {
+            return (vocab.eos(), None);
+        };
         let text = (!vocab.is_eog(token)).then(|| vocab.token_to_piece(token, false, None));
         (token, text)
+    }
+}
+
+/// Whether layers of the model go to a graphics card.
+fn offloads(config: &EngineConfig) -> bool {
+    config.gpu_layers != Some(0) && backend().is_ok_and(LlamaBackend::supports_gpu_offload)
+}
+
+impl From<CacheType> for KvCacheType {
+    fn from(cache: CacheType) -> Self {
+        match cache {
+            CacheType::F16 => Self::F16,
+            CacheType::Q8_0 => Self::Q8_0,
+        }
+    }
+}
+
+impl FlashAttention {
+    /// Its number in llama.cpp.
+    fn policy(self) -> i32 {
+        match self {
+            Self::Auto => -1,
+            Self::Off => 0,
+            Self::On => 1,
+        }
     }
 }
 

@@ -1,34 +1,42 @@
 //! llama.cpp on this machine: one thread owns a model and its context and writes several replies
 //! at once. Here is the handle; `scheduler` is the thread, `slots` its cache, `llama` the model.
 
+mod chooser;
+mod draft;
+mod fair;
 mod llama;
+mod load;
 mod logs;
+mod pace;
 mod plan;
 mod prompt;
 mod reply;
 mod scheduler;
+mod shelf;
 mod slots;
 mod writing;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use self::llama::Llama;
+use self::load::Board;
+use self::pace::Pace;
 use self::prompt::{Ending, Prompts};
 use self::reply::Reply;
-use self::scheduler::Scheduler;
-use self::slots::Slots;
+use self::scheduler::{ComputeError, Scheduler, Tuning};
+use self::slots::{SlotId, Slots};
 use self::writing::Job;
 use crate::{Chunk, GenerateError, Generation, Generator, PromptMessage, Request, Usage};
 
 /// Most slots: a batch must hold a token of each beside a piece of a prompt.
-const MOST_SLOTS: u16 = 64;
+pub const MOST_SLOTS: u16 = 64;
 
 /// What an [`Engine`] runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,19 +55,69 @@ pub struct EngineConfig {
     pub threads: Option<usize>,
     /// Layers on the GPU; `None` is all of them, where the build has one.
     pub gpu_layers: Option<u32>,
+    /// What keys and values are stored as.
+    pub cache_type: CacheType,
+    /// How attention is computed.
+    pub flash_attention: FlashAttention,
+    /// Host memory, in bytes, for what conversations without a slot had computed.
+    pub kept_bytes: usize,
+    /// Whether to guess ahead where replies copy their prompt. It changes how fast they come, and
+    /// what is written only as far as rounding does.
+    pub speculate: bool,
+}
+
+/// What keys and values are stored as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheType {
+    /// 16 bits.
+    #[default]
+    F16,
+    /// 8 bits: half the memory, and a little less exact. It needs flash attention.
+    Q8_0,
+}
+
+/// How attention is computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FlashAttention {
+    /// Flash attention where the device has it.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// What an engine has done since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct EngineStats {
+    /// Batches computed.
+    pub steps: usize,
+    /// Tokens in them.
+    pub tokens: usize,
+    /// Time in the model.
+    pub computing: Duration,
+    /// Time beside it, in steps.
+    pub scheduling: Duration,
 }
 
 impl EngineConfig {
-    /// The defaults: 8192 tokens, 4 slots, 16 waiting.
+    /// The defaults: 8192 tokens, 8 slots, 16 waiting, 256 MiB for conversations without a slot.
     pub fn new(model: impl Into<PathBuf>, model_name: impl Into<String>) -> Self {
         Self {
             model: model.into(),
             model_name: model_name.into(),
             context_tokens: 8192,
-            slots: 4,
+            slots: 8,
             queue: 16,
             threads: None,
             gpu_layers: None,
+            cache_type: CacheType::default(),
+            flash_attention: FlashAttention::default(),
+            kept_bytes: 256 << 20,
+            speculate: true,
         }
     }
 
@@ -97,8 +155,7 @@ struct Inner {
     /// A place for each request that is written or waits.
     places: Arc<Semaphore>,
     all_places: usize,
-    /// Requests being written.
-    running: Arc<AtomicUsize>,
+    board: Arc<Board>,
     alive: Arc<AtomicBool>,
 }
 
@@ -122,7 +179,7 @@ struct Ready {
 /// Where thread and handle meet.
 struct ThreadEnds {
     jobs: mpsc::Receiver<Job>,
-    running: Arc<AtomicUsize>,
+    board: Arc<Board>,
     alive: Alive,
 }
 
@@ -148,11 +205,11 @@ impl Engine {
         }
         let (jobs, jobs_end) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
-        let running = Arc::new(AtomicUsize::new(0));
+        let board = Arc::new(Board::default());
         let alive = Arc::new(AtomicBool::new(true));
         let ends = ThreadEnds {
             jobs: jobs_end,
-            running: Arc::clone(&running),
+            board: Arc::clone(&board),
             alive: Alive(Arc::clone(&alive)),
         };
         let all_places = usize::from(config.slots).saturating_add(config.queue);
@@ -175,7 +232,7 @@ impl Engine {
                 limit,
                 places: Arc::new(Semaphore::new(all_places)),
                 all_places,
-                running,
+                board,
                 alive,
             }),
         })
@@ -186,13 +243,7 @@ impl Engine {
     /// # Errors
     /// As [`Generator::generate`].
     pub async fn warm(&self, prompt: &[PromptMessage]) -> Result<Usage, GenerateError> {
-        let request = Request {
-            prompt: prompt.to_vec(),
-            max_tokens: 0,
-            stop: Vec::new(),
-            seed: 0,
-            temperature: 0.0,
-        };
+        let request = Request::new(prompt.to_vec(), 0);
         let mut generation = self.queue(request, Ending::Open).await?;
         while let Some(chunk) = generation.next().await {
             if let Chunk::Done { usage, .. } = chunk? {
@@ -200,6 +251,11 @@ impl Engine {
             }
         }
         Err(GenerateError::Stopped)
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> EngineStats {
+        self.inner.board.stats()
     }
 
     async fn queue(&self, request: Request, ending: Ending) -> Result<Generation, GenerateError> {
@@ -215,8 +271,9 @@ impl Engine {
             prompt,
             max_tokens,
             stop,
-            seed,
-            temperature,
+            sampling,
+            conversation,
+            deadline,
         } = request;
         let prompts = Arc::clone(&inner.prompts);
         let tokens = tokio::task::spawn_blocking(move || prompts.tokens(&prompt, ending));
@@ -237,8 +294,9 @@ impl Engine {
             prompt,
             max_tokens,
             stop,
-            seed,
-            temperature,
+            sampling,
+            conversation,
+            deadline,
             queued_at,
             reply,
         };
@@ -260,7 +318,11 @@ impl Generator for Engine {
 
     fn waiting(&self) -> usize {
         let inside = self.inner.all_places - self.inner.places.available_permits();
-        inside.saturating_sub(self.inner.running.load(Ordering::Relaxed))
+        inside.saturating_sub(self.inner.board.running())
+    }
+
+    fn wait(&self) -> Duration {
+        self.inner.board.wait()
     }
 
     fn healthy(&self) -> bool {
@@ -274,25 +336,41 @@ fn serve(
     ends: ThreadEnds,
     ready: &mpsc::Sender<Result<Ready, GenerateError>>,
 ) {
-    let ThreadEnds {
-        jobs,
-        running,
-        alive,
-    } = ends;
+    let ThreadEnds { jobs, board, alive } = ends;
     let served = llama::load(config).and_then(|model| {
         let model = Arc::new(model);
         let prompts = Prompts::new(Arc::clone(&model))?;
-        let backend = Llama::new(&model, config)?;
+        let mut backend = Llama::new(&model, config)?;
+        let tuning = tune(&mut backend, config)?;
         let capacity = backend.capacity();
         let limit = capacity.min(llama::cells(model.n_ctx_train()));
-        let slots = Slots::new(config.slots, capacity, llama::reuse(&model));
+        let slots = Slots::new(
+            config.slots,
+            capacity,
+            llama::reuse(&model),
+            tuning.shelving,
+        );
         // Nobody waits when the caller has panicked; then there are no jobs either.
         ready.send(Ok(Ready { prompts, limit })).ok();
-        Scheduler::new(backend, slots, jobs, running).run();
+        Scheduler::new(backend, slots, tuning, jobs, board).run();
         Ok(())
     });
     drop(alive);
     if let Err(reason) = served {
         ready.send(Err(config.load_error(reason))).ok();
     }
+}
+
+/// Finds out what this machine is good at.
+fn tune(backend: &mut Llama<'_>, config: &EngineConfig) -> Result<Tuning, String> {
+    let failed = |error: ComputeError| format!("it cannot compute ({error:?})");
+    let largest_step = backend.largest_step().min(backend.capacity());
+    let pace = Pace::measure(backend, SlotId::FIRST, largest_step).map_err(failed)?;
+    let shelving = backend.shelving(SlotId::FIRST, config.kept_bytes, &pace);
+    Ok(Tuning {
+        pace,
+        largest_step,
+        shelving: shelving.map_err(failed)?,
+        speculate: config.speculate,
+    })
 }

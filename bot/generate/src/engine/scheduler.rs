@@ -1,18 +1,23 @@
 //! The engine's thread: continuous batching of several replies over one [`Backend`].
 //!
-//! Each turn takes in new jobs, drops those nobody waits for, gives slots to the queue in order,
+//! Each turn takes in new jobs, drops those nobody waits for, gives slots to the queue in its order,
 //! and computes one batch. A reply that ends or is abandoned leaves its slot within that turn.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ops::Range;
 use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use llama_cpp_2::token::LlamaToken;
 
+use super::draft::Trust;
+use super::fair::FairQueue;
+use super::load::{Board, Habits};
+use super::pace::Pace;
 use super::plan::plan;
+use super::shelf::Shelving;
 use super::slots::{Edit, SlotId, Slots};
 use super::writing::{Job, Writing};
-use crate::GenerateError;
+use crate::{GenerateError, Sampling, meters};
 
 /// A token to compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,8 @@ pub(super) struct Entry {
 pub(super) enum ComputeError {
     /// The cache has no room for it; nothing has changed.
     NoRoom,
+    /// A state cannot be copied; nothing has changed.
+    NotKept,
     /// The model is in an unknown state.
     Failed(String),
 }
@@ -41,9 +48,13 @@ pub(super) trait Backend {
     /// Chooses the tokens of one reply.
     type Sampler;
 
-    /// A sampler; greedy when `temperature` is 0.
-    fn sampler(&self, seed: u32, temperature: f32) -> Self::Sampler;
-    /// Changes the cache.
+    /// A sampler of that kind.
+    ///
+    /// # Errors
+    /// [`GenerateError::Unsupported`] costs the request only.
+    fn sampler(&self, sampling: &Sampling) -> Result<Self::Sampler, GenerateError>;
+    /// Changes the cache. [`ComputeError::NotKept`] is an answer to [`Edit::Keep`] and
+    /// [`Edit::Restore`] alone.
     fn edit(&mut self, edit: Edit) -> Result<(), ComputeError>;
     /// Computes a batch, not empty.
     fn compute(&mut self, batch: &[Entry]) -> Result<(), ComputeError>;
@@ -56,16 +67,32 @@ pub(super) trait Backend {
     ) -> (LlamaToken, Option<Vec<u8>>);
 }
 
+/// What a machine is good at.
+#[derive(Clone, Debug)]
+pub(super) struct Tuning {
+    /// What steps cost.
+    pub(super) pace: Pace,
+    /// Most tokens of a step.
+    pub(super) largest_step: usize,
+    /// What is kept in host memory.
+    pub(super) shelving: Shelving,
+    /// Whether to guess ahead.
+    pub(super) speculate: bool,
+}
+
 /// What the thread owns.
 pub(super) struct Scheduler<B: Backend> {
     backend: B,
     slots: Slots,
     jobs: mpsc::Receiver<Job>,
-    queue: VecDeque<Job>,
+    queue: FairQueue<Job>,
     /// In order of admission.
     writing: Vec<Writing<B::Sampler>>,
-    /// How many are in `writing`, for the handle.
-    running: Arc<AtomicUsize>,
+    tuning: Tuning,
+    trust: Trust,
+    habits: Habits,
+    /// What the handle sees.
+    board: Arc<Board>,
 }
 
 impl<B: Backend> Scheduler<B> {
@@ -73,16 +100,20 @@ impl<B: Backend> Scheduler<B> {
     pub(super) fn new(
         backend: B,
         slots: Slots,
+        tuning: Tuning,
         jobs: mpsc::Receiver<Job>,
-        running: Arc<AtomicUsize>,
+        board: Arc<Board>,
     ) -> Self {
         Self {
             backend,
             slots,
             jobs,
-            queue: VecDeque::new(),
+            queue: FairQueue::default(),
             writing: Vec::new(),
-            running,
+            tuning,
+            trust: Trust::default(),
+            habits: Habits::default(),
+            board,
         }
     }
 
@@ -104,96 +135,188 @@ impl<B: Backend> Scheduler<B> {
             let Ok(job) = self.jobs.recv() else {
                 return false;
             };
-            self.queue.push_back(job);
+            self.enqueue(job);
         }
         loop {
             match self.jobs.try_recv() {
-                Ok(job) => self.queue.push_back(job),
+                Ok(job) => self.enqueue(job),
                 Err(mpsc::TryRecvError::Empty) => return true,
                 Err(mpsc::TryRecvError::Disconnected) => return false,
             }
         }
     }
 
+    fn enqueue(&mut self, job: Job) {
+        let work = job.prompt.len().saturating_add(job.max_tokens);
+        let conversation = job.conversation;
+        self.queue.push(job, conversation, work);
+    }
+
     fn turn(&mut self) -> Result<(), String> {
-        self.forget_abandoned();
+        self.forget_unwanted();
         let served = match self.admit() {
             Ok(()) => self.step(),
             Err(error) => Err(error),
         };
         self.finish();
+        self.post();
         match served {
             Ok(()) => Ok(()),
             Err(ComputeError::NoRoom) => self.make_room(),
+            Err(ComputeError::NotKept) => Err("it lost a kept state".to_owned()),
             Err(ComputeError::Failed(reason)) => Err(reason),
         }
     }
 
-    fn forget_abandoned(&mut self) {
+    /// Drops what nobody reads, and ends what comes too late.
+    fn forget_unwanted(&mut self) {
+        let now = Instant::now();
         self.queue.retain(|job| !job.reply.is_abandoned());
+        let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline <= now);
+        for late in self.queue.take(is_late) {
+            late.reply.end(Err(GenerateError::TooLate));
+        }
         for gone in self
             .writing
             .extract_if(.., |writing| writing.is_abandoned())
         {
+            meters::cancelled();
+            meters::finished(gone.usage());
             self.slots.release(gone.slot());
         }
+        for writing in &mut self.writing {
+            writing.check_deadline(now);
+        }
+        self.finish();
     }
 
     /// Gives places to the queue in order: one that does not fit holds up those behind it, else
     /// short requests would keep a long one waiting for ever.
     fn admit(&mut self) -> Result<(), ComputeError> {
-        while let Some(job) = self.queue.pop_front() {
-            let Some(admission) = self.slots.admit(&job.prompt, job.max_tokens) else {
-                self.queue.push_front(job);
+        while let Some(job) = self.queue.peek() {
+            let Some(mut admission) = self.slots.admit(&job.prompt, job.max_tokens) else {
                 break;
             };
-            let sampler = self.backend.sampler(job.seed, job.temperature);
-            self.writing.push(Writing::start(job, &admission, sampler));
-            for edit in admission.edits {
-                self.backend.edit(edit)?;
+            for edit in std::mem::take(&mut admission.edits) {
+                if !self.carry_out(edit)? {
+                    (admission.reused, admission.restored) = (0, 0);
+                }
+            }
+            let Some(job) = self.queue.pop() else { break };
+            match self.backend.sampler(&job.sampling) {
+                Ok(sampler) => self.writing.push(Writing::start(job, &admission, sampler)),
+                Err(error) => {
+                    self.slots.release(admission.slot);
+                    job.reply.end(Err(error));
+                }
             }
         }
-        self.running.store(self.writing.len(), Ordering::Relaxed);
+        self.board.run(self.writing.len());
         Ok(())
     }
 
-    /// Computes one batch and samples from it.
+    /// Changes the cache; false when a state could not be brought back, whose slot is then empty.
+    fn carry_out(&mut self, edit: Edit) -> Result<bool, ComputeError> {
+        match (self.backend.edit(edit), edit) {
+            (Err(ComputeError::NotKept), Edit::Keep { kept, .. }) => {
+                tracing::warn!("the state of a conversation could not be kept");
+                self.slots.was_not_kept(kept);
+                Ok(true)
+            }
+            (Err(ComputeError::NotKept), Edit::Restore { slot, .. }) => {
+                tracing::warn!("the state of a conversation could not be brought back");
+                let edit = self.slots.truncate(slot, 0);
+                self.backend.edit(edit)?;
+                Ok(false)
+            }
+            (done, _) => done.map(|()| true),
+        }
+    }
+
+    /// Computes one batch and chooses what follows from it.
     fn step(&mut self) -> Result<(), ComputeError> {
-        let batch = self.batch();
+        let begun = Instant::now();
+        let computed = |writing: &Writing<_>| self.slots.len(writing.slot());
+        let trust = &self.trust;
+        let needs = self.writing.iter().map(|w| w.need(computed(w), trust));
+        let shares = plan(
+            &needs.collect::<Vec<_>>(),
+            &self.tuning.pace,
+            self.tuning.largest_step,
+        );
+        let batch = self.batch(&shares);
         if batch.is_empty() {
             return Ok(());
         }
+        let scheduled = begun.elapsed();
         self.backend.compute(&batch)?;
-        for (index, entry) in batch.iter().enumerate() {
+        let mut computing = begun.elapsed() - scheduled;
+        for entry in &batch {
             self.slots.push(entry.slot, entry.token);
-            let writing = self
-                .writing
-                .iter_mut()
-                .find(|writing| writing.slot() == entry.slot);
-            if let Some(writing) = writing.filter(|_| entry.output) {
-                let (token, bytes) = self.backend.sample(index, writing.sampler());
-                writing.accept(token, bytes.as_deref());
-            }
         }
+        let mut next = 0;
+        for (index, share) in shares.into_iter().enumerate() {
+            let first = next;
+            next += share;
+            computing += self.follow(index, &batch, first..next)?;
+        }
+        self.tuning.pace.note(batch.len(), computing);
+        self.board.stepped(batch.len(), begun.elapsed(), computing);
+        meters::stepped(batch.len());
         Ok(())
     }
 
-    fn batch(&self) -> Vec<Entry> {
-        let computed = |writing: &Writing<_>| self.slots.len(writing.slot());
-        let needs: Vec<_> = self.writing.iter().map(|w| w.need(computed(w))).collect();
-        let shares = self.writing.iter().zip(plan(&needs));
-        let entries = shares.flat_map(|(writing, count)| {
-            let (slot, computed) = (writing.slot(), computed(writing));
-            let tokens = writing.uncomputed(computed, count);
-            (computed..)
-                .zip(tokens)
-                .map(move |(position, (token, output))| Entry {
-                    token,
-                    slot,
-                    position,
-                    output,
-                })
+    /// What follows for the reply at `index`, whose tokens are `entries` of the batch: how long the
+    /// model took over it.
+    fn follow(
+        &mut self,
+        index: usize,
+        batch: &[Entry],
+        entries: Range<usize>,
+    ) -> Result<Duration, ComputeError> {
+        let writing = &mut self.writing[index];
+        let outputs = batch[entries.clone()].iter().filter(|entry| entry.output);
+        let Some(guessed) = outputs.count().checked_sub(1) else {
+            return Ok(Duration::ZERO);
+        };
+        let mut computing = Duration::ZERO;
+        let backend = &mut self.backend;
+        let first = entries.end - 1 - guessed;
+        let right = writing.verify(guessed, &mut self.trust, |place, sampler| {
+            let begun = Instant::now();
+            let chosen = backend.sample(first + place, sampler);
+            computing += begun.elapsed();
+            chosen
         });
+        if self.tuning.speculate {
+            writing.guess();
+        }
+        if right < guessed {
+            let slot = writing.slot();
+            let len = self.slots.len(slot) - (guessed - right);
+            let edit = self.slots.truncate(slot, len);
+            self.backend.edit(edit)?;
+        }
+        Ok(computing)
+    }
+
+    fn batch(&self, shares: &[usize]) -> Vec<Entry> {
+        let entries = self
+            .writing
+            .iter()
+            .zip(shares)
+            .flat_map(|(writing, count)| {
+                let (slot, computed) = (writing.slot(), self.slots.len(writing.slot()));
+                let tokens = writing.uncomputed(computed, *count);
+                (computed..)
+                    .zip(tokens)
+                    .map(move |(position, (token, output))| Entry {
+                        token,
+                        slot,
+                        position,
+                        output,
+                    })
+            });
         entries.collect()
     }
 
@@ -202,27 +325,46 @@ impl<B: Backend> Scheduler<B> {
         let slots = &mut self.slots;
         let complete = |writing: &mut Writing<_>| writing.is_finished(slots.len(writing.slot()));
         let complete: Vec<_> = self.writing.extract_if(.., complete).collect();
-        self.running.store(self.writing.len(), Ordering::Relaxed);
         for writing in complete {
             self.slots.release(writing.slot());
+            self.habits.note(writing.usage());
+            meters::finished(writing.usage());
             writing.end();
         }
+    }
+
+    /// Tells the handle how things stand.
+    fn post(&self) {
+        let left = |writing: &Writing<_>| writing.work(self.slots.len(writing.slot()));
+        let running: Vec<_> = self.writing.iter().map(left).collect();
+        let waiting: Vec<_> = self.queue.iter().map(Job::work).collect();
+        let wait = self
+            .habits
+            .wait(&running, &waiting, self.slots.count(), &self.tuning.pace);
+        self.board.run(running.len());
+        self.board.expect(wait);
     }
 
     /// The cache was full although the books said otherwise, as with models that keep more than
     /// one. Idle slots go first, then the youngest reply, so that the others can go on.
     fn make_room(&mut self) -> Result<(), String> {
         tracing::warn!("the language model's cache is full");
-        let edit = match self.slots.evict() {
-            Some(edit) => edit,
-            None => self
-                .give_up_youngest()
-                .ok_or("its cache is full, and nothing is in it")?,
+        let edits = match self.slots.evict() {
+            Some(edits) => edits,
+            None => vec![
+                self.give_up_youngest()
+                    .ok_or("its cache is full, and nothing is in it")?,
+            ],
         };
-        self.backend.edit(edit).map_err(|error| match error {
-            ComputeError::NoRoom => "its cache cannot be cleared".to_owned(),
-            ComputeError::Failed(reason) => reason,
-        })
+        for edit in edits {
+            self.carry_out(edit).map_err(|error| match error {
+                ComputeError::NoRoom | ComputeError::NotKept => {
+                    "its cache cannot be cleared".to_owned()
+                }
+                ComputeError::Failed(reason) => reason,
+            })?;
+        }
+        Ok(())
     }
 
     fn give_up_youngest(&mut self) -> Option<Edit> {
@@ -235,10 +377,10 @@ impl<B: Backend> Scheduler<B> {
         Some(self.slots.truncate(slot, 0))
     }
 
-    fn fail(self, reason: &str) {
-        self.queue
-            .into_iter()
-            .for_each(|job| job.reply.end(Err(GenerateError::backend(reason))));
+    fn fail(mut self, reason: &str) {
+        for job in self.queue.take(|_| true) {
+            job.reply.end(Err(GenerateError::backend(reason)));
+        }
         self.writing
             .into_iter()
             .for_each(|writing| writing.fail(GenerateError::backend(reason)));

@@ -1,19 +1,25 @@
 //! Who holds which cells of the KV cache, and what a new request can take over from whom.
 //!
 //! A slot is one sequence of the unified cache: the tokens of its last request, each in a cell.
-//! Slots with a common prefix share its cells. This is bookkeeping only; every change comes out as
-//! an [`Edit`] that the backend must carry out in order.
+//! Slots with a common prefix share its cells, and what a slot held is kept on the [`Shelf`] when it is
+//! given up. This is bookkeeping only; every change comes out as an [`Edit`] that the backend must
+//! carry out in order.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use llama_cpp_2::token::LlamaToken;
 
+use super::shelf::{KeptId, Shelf, Shelving};
+
 /// A sequence of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct SlotId(u16);
 
 impl SlotId {
+    /// There always is one.
+    pub(super) const FIRST: Self = Self(0);
+
     /// The sequence's number in llama.cpp.
     pub(super) fn sequence(self) -> u16 {
         self.0
@@ -31,6 +37,12 @@ pub(super) enum Edit {
         to: SlotId,
         len: usize,
     },
+    /// The state of `slot` is copied to host memory, as `kept`.
+    Keep { slot: SlotId, kept: KeptId },
+    /// `slot`, which is empty, gets the state `kept`, which leaves host memory.
+    Restore { kept: KeptId, slot: SlotId },
+    /// The state `kept` is dropped.
+    Forget { kept: KeptId },
 }
 
 /// Whether the model's cache can be cut and shared between sequences.
@@ -49,6 +61,8 @@ pub(super) struct Admission {
     pub(super) slot: SlotId,
     /// Leading tokens of the prompt that need not be computed.
     pub(super) reused: usize,
+    /// Of those, brought back from host memory.
+    pub(super) restored: usize,
     /// What the backend must do first.
     pub(super) edits: Vec<Edit>,
 }
@@ -82,28 +96,46 @@ pub(super) struct Slots {
     holders: HashMap<Cell, usize>,
     capacity: usize,
     reuse: Reuse,
+    shelf: Shelf,
     admissions: u64,
     next_cell: Cell,
 }
 
-/// Where a prompt would go, and whose cells it would take over.
+/// Where a prompt would go, and what it would take over.
 struct Choice {
     slot: SlotId,
-    donor: SlotId,
+    from: Source,
     reused: usize,
+}
+
+/// Where the beginning of a prompt is known.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Slot(SlotId),
+    Shelf(KeptId),
 }
 
 impl Slots {
     /// `count` empty slots over a cache of `capacity` cells.
-    pub(super) fn new(count: u16, capacity: usize, reuse: Reuse) -> Self {
+    pub(super) fn new(count: u16, capacity: usize, reuse: Reuse, shelving: Shelving) -> Self {
+        let shelving = match reuse {
+            Reuse::Prefixes => shelving,
+            Reuse::Nothing => Shelving::NONE,
+        };
         Self {
             slots: (0..count).map(|_| Slot::default()).collect(),
             holders: HashMap::new(),
             capacity,
             reuse,
+            shelf: Shelf::new(shelving),
             admissions: 0,
             next_cell: 0,
         }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.slots.len()
     }
 
     /// Tokens that `slot` holds.
@@ -116,23 +148,28 @@ impl Slots {
     /// written, since its logits come from that computation. Idle slots make room, oldest first.
     pub(super) fn admit(&mut self, prompt: &[LlamaToken], max_tokens: usize) -> Option<Admission> {
         let reusable = prompt.len().saturating_sub(usize::from(max_tokens > 0));
-        let choice = self.choose(prompt.get(..reusable).unwrap_or(prompt))?;
+        let reusable = prompt.get(..reusable).unwrap_or(prompt);
         let total = prompt.len().saturating_add(max_tokens);
-        if !self.fits(&choice, total) {
-            return None;
-        }
+        let choice = self.choose(reusable)?;
+        let restored = self.restorable(&choice, reusable, total);
+        let choice = match restored {
+            Some(restored) => restored,
+            None if self.fits(&choice, total) => choice,
+            None => return None,
+        };
         self.admissions += 1;
         let mut edits = self.take_over(&choice);
         let used_at = self.admissions;
         let slot = self.slot_mut(choice.slot);
         (slot.reserved, slot.used_at) = (Some(total), used_at);
-        while self.holders.len() + self.growth() > self.capacity {
-            let Some(edit) = self.evict() else { break };
-            edits.push(edit);
-        }
+        edits.extend(self.make_room(0));
         Some(Admission {
             slot: choice.slot,
             reused: choice.reused,
+            restored: match choice.from {
+                Source::Slot(_) => 0,
+                Source::Shelf(_) => choice.reused,
+            },
             edits,
         })
     }
@@ -153,13 +190,18 @@ impl Slots {
     }
 
     /// Empties the idle slot unused for longest, if any holds something.
-    pub(super) fn evict(&mut self) -> Option<Edit> {
+    pub(super) fn evict(&mut self) -> Option<Vec<Edit>> {
         let idle = self.ids().filter(|id| {
             let slot = self.slot(*id);
             slot.reserved.is_none() && !slot.tokens.is_empty()
         });
         let oldest = idle.min_by_key(|id| self.slot(*id).used_at)?;
-        Some(self.truncate(oldest, 0))
+        Some(self.give_up(oldest, 0))
+    }
+
+    /// The state `kept` could not be copied, so it is not to be looked for.
+    pub(super) fn was_not_kept(&mut self, kept: KeptId) {
+        self.shelf.take(kept);
     }
 
     /// `slot` keeps its first `len` tokens.
@@ -195,34 +237,98 @@ impl Slots {
         let donor = self.ids().max_by_key(|id| (common(id), *id == slot))?;
         Some(Choice {
             slot,
-            donor,
+            from: Source::Slot(donor),
             reused: common(&donor),
+        })
+    }
+
+    /// What takes the place of `choice` when more of the prompt is on the shelf, there is room for all
+    /// of that, and it is worth bringing back.
+    fn restorable(&self, choice: &Choice, prompt: &[LlamaToken], total: usize) -> Option<Choice> {
+        let (kept, reused) = self.shelf.find(prompt, choice.reused)?;
+        let cells = total.max(self.shelf.len(kept));
+        let fits = self.busy_cells().len() + self.growth() + cells <= self.capacity;
+        fits.then_some(Choice {
+            slot: choice.slot,
+            from: Source::Shelf(kept),
+            reused,
         })
     }
 
     /// Whether `total` tokens fit once every idle slot but the chosen prefix is forgotten.
     fn fits(&self, choice: &Choice, total: usize) -> bool {
-        let busy = self.slots.iter().filter(|slot| slot.reserved.is_some());
-        let mut kept: HashSet<Cell> = busy.flat_map(|slot| slot.cells.iter().copied()).collect();
-        kept.extend(self.slot(choice.donor).cells.iter().take(choice.reused));
+        let mut kept = self.busy_cells();
+        if let Source::Slot(donor) = choice.from {
+            kept.extend(self.slot(donor).cells.iter().take(choice.reused));
+        }
         let new = total.saturating_sub(choice.reused);
         kept.len().saturating_add(self.growth()).saturating_add(new) <= self.capacity
     }
 
+    fn busy_cells(&self) -> HashSet<Cell> {
+        let busy = self.slots.iter().filter(|slot| slot.reserved.is_some());
+        busy.flat_map(|slot| slot.cells.iter().copied()).collect()
+    }
+
     /// Brings the reused prefix into the chosen slot.
     fn take_over(&mut self, choice: &Choice) -> Vec<Edit> {
-        if choice.donor == choice.slot {
-            return vec![self.truncate(choice.slot, choice.reused)];
+        match choice.from {
+            Source::Slot(donor) if donor == choice.slot => self.give_up(choice.slot, choice.reused),
+            Source::Slot(donor) => {
+                let mut edits = self.give_up(choice.slot, 0);
+                if choice.reused > 0 {
+                    edits.push(self.share(donor, choice));
+                }
+                edits
+            }
+            Source::Shelf(kept) => self.restore(kept, choice),
         }
-        let mut edits = vec![self.truncate(choice.slot, 0)];
-        if choice.reused > 0 {
-            edits.push(self.share(choice));
+    }
+
+    fn restore(&mut self, kept: KeptId, choice: &Choice) -> Vec<Edit> {
+        // Taken first: what is given up now must not push it off the shelf.
+        let tokens = self.shelf.take(kept).unwrap_or_default();
+        let slot = choice.slot;
+        let mut edits = self.give_up(slot, 0);
+        edits.extend(self.make_room(tokens.len()));
+        edits.push(Edit::Restore { kept, slot });
+        for token in tokens {
+            self.push(slot, token);
+        }
+        edits.push(self.truncate(slot, choice.reused));
+        edits
+    }
+
+    /// Idle slots give up what they hold until `more` cells are free beside what is reserved.
+    fn make_room(&mut self, more: usize) -> Vec<Edit> {
+        let mut edits = Vec::new();
+        while self.holders.len() + self.growth() + more > self.capacity {
+            let Some(evicted) = self.evict() else { break };
+            edits.extend(evicted);
         }
         edits
     }
 
-    fn share(&mut self, choice: &Choice) -> Edit {
-        let donor = self.slot(choice.donor);
+    /// `slot` keeps its first `len` tokens; what it loses is kept on the shelf where it is much.
+    fn give_up(&mut self, slot: SlotId, len: usize) -> Vec<Edit> {
+        let tokens = &self.slot(slot).tokens;
+        let others = self.ids().filter(|id| *id != slot);
+        let elsewhere = others.map(|id| common_prefix(&self.slot(id).tokens, tokens));
+        let known = elsewhere.max().unwrap_or(0).max(len);
+        let mut edits = Vec::new();
+        if tokens.len() >= known + self.shelf.least() {
+            let tokens = tokens.clone();
+            if let Some((kept, gone)) = self.shelf.keep(&tokens) {
+                edits.extend(gone.into_iter().map(|kept| Edit::Forget { kept }));
+                edits.push(Edit::Keep { slot, kept });
+            }
+        }
+        edits.push(self.truncate(slot, len));
+        edits
+    }
+
+    fn share(&mut self, from: SlotId, choice: &Choice) -> Edit {
+        let donor = self.slot(from);
         let tokens: Vec<_> = donor.tokens.iter().take(choice.reused).copied().collect();
         let cells: Vec<_> = donor.cells.iter().take(choice.reused).copied().collect();
         for cell in &cells {
@@ -231,7 +337,7 @@ impl Slots {
         let slot = self.slot_mut(choice.slot);
         (slot.tokens, slot.cells) = (tokens, cells);
         Edit::Share {
-            from: choice.donor,
+            from,
             to: choice.slot,
             len: choice.reused,
         }
@@ -242,7 +348,8 @@ impl Slots {
         self.slots.iter().map(Slot::growth).sum()
     }
 
-    fn ids(&self) -> impl Iterator<Item = SlotId> {
+    /// All of them.
+    pub(super) fn ids(&self) -> impl Iterator<Item = SlotId> {
         (0..).map(SlotId).take(self.slots.len())
     }
 
@@ -257,7 +364,7 @@ impl Slots {
 }
 
 /// How many leading tokens `a` and `b` have in common.
-fn common_prefix(a: &[LlamaToken], b: &[LlamaToken]) -> usize {
+pub(super) fn common_prefix(a: &[LlamaToken], b: &[LlamaToken]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 

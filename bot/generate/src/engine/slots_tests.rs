@@ -29,7 +29,7 @@ fn finish(slots: &mut Slots, text: &str) -> Admission {
 
 #[test]
 fn a_conversation_continues_in_its_own_slot() {
-    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes, Shelving::NONE);
     let first = finish(&mut slots, "rules A1");
     finish(&mut slots, "rules B1");
     let next = finish(&mut slots, "rules A1 A2");
@@ -45,7 +45,7 @@ fn a_conversation_continues_in_its_own_slot() {
 
 #[test]
 fn a_busy_slots_prefix_is_shared_not_computed_again() {
-    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes, Shelving::NONE);
     let busy = run(&mut slots, "rules A", 5);
     let other = run(&mut slots, "rules B", 5);
     assert_eq!(other.reused, 6);
@@ -60,7 +60,7 @@ fn a_busy_slots_prefix_is_shared_not_computed_again() {
 
 #[test]
 fn an_empty_slot_goes_before_one_that_would_forget_something() {
-    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes, Shelving::NONE);
     let first = finish(&mut slots, "rules A");
     let second = finish(&mut slots, "rules B");
     assert_ne!(first.slot, second.slot);
@@ -69,7 +69,7 @@ fn an_empty_slot_goes_before_one_that_would_forget_something() {
 
 #[test]
 fn the_oldest_slot_goes_when_none_has_more_in_common() {
-    let mut slots = Slots::new(2, 100, Reuse::Prefixes);
+    let mut slots = Slots::new(2, 100, Reuse::Prefixes, Shelving::NONE);
     let oldest = finish(&mut slots, "rules A");
     finish(&mut slots, "rules B");
     assert_eq!(finish(&mut slots, "rules C").slot, oldest.slot);
@@ -77,21 +77,21 @@ fn the_oldest_slot_goes_when_none_has_more_in_common() {
 
 #[test]
 fn the_last_token_is_computed_again_for_its_logits() {
-    let mut slots = Slots::new(1, 100, Reuse::Prefixes);
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes, Shelving::NONE);
     finish(&mut slots, "rules");
     assert_eq!(slots.admit(&tokens("rules"), 1).unwrap().reused, 4);
 }
 
 #[test]
 fn a_prefix_that_is_only_kept_warm_is_reused_whole() {
-    let mut slots = Slots::new(1, 100, Reuse::Prefixes);
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes, Shelving::NONE);
     finish(&mut slots, "rules");
     assert_eq!(slots.admit(&tokens("rules"), 0).unwrap().reused, 5);
 }
 
 #[test]
 fn a_request_waits_while_running_ones_may_need_the_cells() {
-    let mut slots = Slots::new(2, 10, Reuse::Prefixes);
+    let mut slots = Slots::new(2, 10, Reuse::Prefixes, Shelving::NONE);
     let running = run(&mut slots, "aa", 4);
     assert_eq!(slots.admit(&tokens("bb"), 3), None);
     assert!(
@@ -103,7 +103,7 @@ fn a_request_waits_while_running_ones_may_need_the_cells() {
 
 #[test]
 fn shared_cells_are_counted_once() {
-    let mut slots = Slots::new(2, 12, Reuse::Prefixes);
+    let mut slots = Slots::new(2, 12, Reuse::Prefixes, Shelving::NONE);
     run(&mut slots, "rules A", 2);
     assert!(
         slots.admit(&tokens("rules B"), 2).is_some(),
@@ -113,7 +113,7 @@ fn shared_cells_are_counted_once() {
 
 #[test]
 fn idle_slots_make_room_oldest_first_and_only_as_needed() {
-    let mut slots = Slots::new(3, 12, Reuse::Prefixes);
+    let mut slots = Slots::new(3, 12, Reuse::Prefixes, Shelving::NONE);
     let oldest = finish(&mut slots, "aaaa");
     let newer = finish(&mut slots, "bbbb");
     let admission = slots.admit(&tokens("cccc"), 2).unwrap();
@@ -125,8 +125,24 @@ fn idle_slots_make_room_oldest_first_and_only_as_needed() {
 }
 
 #[test]
+fn a_conversation_that_was_given_up_comes_back() {
+    let shelving = Shelving {
+        tokens: 100,
+        least: 2,
+        cost: 0.1,
+    };
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes, shelving);
+    finish(&mut slots, "rules A1");
+    finish(&mut slots, "other B1");
+    let next = finish(&mut slots, "rules A1 A2");
+    assert_eq!((next.reused, next.restored), (8, 8));
+    let restores = |edit: &&Edit| matches!(edit, Edit::Restore { .. });
+    assert_eq!(next.edits.iter().filter(restores).count(), 1);
+}
+
+#[test]
 fn without_reuse_every_prompt_is_computed_whole() {
-    let mut slots = Slots::new(1, 100, Reuse::Nothing);
+    let mut slots = Slots::new(1, 100, Reuse::Nothing, Shelving::NONE);
     finish(&mut slots, "rules A");
     let next = finish(&mut slots, "rules A and more");
     assert_eq!(next.reused, 0);
@@ -141,11 +157,15 @@ fn without_reuse_every_prompt_is_computed_whole() {
 
 /// The cache itself as llama.cpp keeps it: a cell has a token and the sequences that hold it.
 #[derive(Default)]
-struct Cache(Vec<(LlamaToken, usize, HashSet<SlotId>)>);
+struct Cache {
+    cells: Vec<(LlamaToken, usize, HashSet<SlotId>)>,
+    kept: HashMap<KeptId, Vec<LlamaToken>>,
+    capacity: usize,
+}
 
 impl Cache {
     fn edit(&mut self, edit: Edit) {
-        for (_, position, sequences) in &mut self.0 {
+        for (_, position, sequences) in &mut self.cells {
             match edit {
                 Edit::Truncate { slot, len } if *position >= len => {
                     sequences.remove(&slot);
@@ -153,15 +173,37 @@ impl Cache {
                 Edit::Share { from, to, len } if *position < len && sequences.contains(&from) => {
                     sequences.insert(to);
                 }
-                Edit::Truncate { .. } | Edit::Share { .. } => {}
+                Edit::Truncate { .. }
+                | Edit::Share { .. }
+                | Edit::Keep { .. }
+                | Edit::Restore { .. }
+                | Edit::Forget { .. } => {}
             }
         }
-        self.0.retain(|(_, _, sequences)| !sequences.is_empty());
+        self.cells.retain(|(_, _, sequences)| !sequences.is_empty());
+        match edit {
+            Edit::Keep { slot, kept } => {
+                let state = self.read(slot);
+                assert!(self.kept.insert(kept, state).is_none(), "kept twice");
+            }
+            Edit::Restore { kept, slot } => {
+                assert_eq!(self.read(slot), []);
+                let state = self.kept.remove(&kept).expect("it was kept");
+                for (position, token) in state.into_iter().enumerate() {
+                    self.cells.push((token, position, HashSet::from([slot])));
+                }
+                assert!(self.cells.len() <= self.capacity, "no room for a state");
+            }
+            Edit::Forget { kept } => {
+                self.kept.remove(&kept).expect("it was kept");
+            }
+            Edit::Truncate { .. } | Edit::Share { .. } => {}
+        }
     }
 
     fn read(&self, slot: SlotId) -> Vec<LlamaToken> {
         let held = self
-            .0
+            .cells
             .iter()
             .filter(|(_, _, sequences)| sequences.contains(&slot));
         let mut held: Vec<_> = held
@@ -180,18 +222,19 @@ proptest! {
         requests in proptest::collection::vec(("[ab]{1,10}", 0usize..4, 0usize..3), 1..30),
     ) {
         let capacity = 16;
-        let mut slots = Slots::new(3, capacity, Reuse::Prefixes);
-        let mut cache = Cache::default();
+        let shelving = Shelving { tokens: 24, least: 2, cost: 0.1 };
+        let mut slots = Slots::new(3, capacity, Reuse::Prefixes, shelving);
+        let mut cache = Cache { capacity, ..Cache::default() };
         let mut running = std::collections::VecDeque::new();
         for (text, max_tokens, ending) in requests {
             let prompt = tokens(&text);
             if let Some(admission) = slots.admit(&prompt, max_tokens) {
-                let Admission { slot, reused, edits } = admission;
+                let Admission { slot, reused, edits, .. } = admission;
                 edits.into_iter().for_each(|edit| cache.edit(edit));
                 prop_assert_eq!(cache.read(slot), &prompt[..reused]);
                 let written = std::iter::repeat_n(LlamaToken::new(0), max_tokens);
                 for token in prompt[reused..].iter().copied().chain(written) {
-                    cache.0.push((token, slots.len(slot), HashSet::from([slot])));
+                    cache.cells.push((token, slots.len(slot), HashSet::from([slot])));
                     slots.push(slot, token);
                 }
                 running.push_back(slot);
@@ -201,8 +244,8 @@ proptest! {
             for id in slots.ids() {
                 prop_assert_eq!(&cache.read(id), &slots.slot(id).tokens);
             }
-            prop_assert_eq!(cache.0.len(), slots.holders.len());
-            prop_assert!(cache.0.len() <= capacity);
+            prop_assert_eq!(cache.cells.len(), slots.holders.len());
+            prop_assert!(cache.cells.len() <= capacity);
             for _ in 0..ending {
                 running.pop_front().into_iter().for_each(|slot| slots.release(slot));
             }

@@ -4,11 +4,13 @@ use std::time::Instant;
 
 use llama_cpp_2::token::LlamaToken;
 
+use super::draft::{Draft, Record, Trust, draft};
+use super::load::Work;
 use super::plan::Need;
 use super::reply::Reply;
 use super::slots::{Admission, SlotId};
 use crate::text::{Characters, StopStrings};
-use crate::{Finish, Usage};
+use crate::{Finish, Sampling, Usage};
 
 /// A request as the engine's thread gets it.
 #[derive(Debug)]
@@ -19,14 +21,26 @@ pub(super) struct Job {
     pub(super) max_tokens: usize,
     /// What ends the reply.
     pub(super) stop: Vec<String>,
-    /// Seed of the sampler.
-    pub(super) seed: u32,
-    /// 0 is greedy.
-    pub(super) temperature: f32,
+    /// How tokens are chosen.
+    pub(super) sampling: Sampling,
+    /// Whom it is for.
+    pub(super) conversation: Option<u64>,
+    /// When nobody wants it any more.
+    pub(super) deadline: Option<Instant>,
     /// When it was queued.
     pub(super) queued_at: Instant,
     /// Where the text goes.
     pub(super) reply: Reply,
+}
+
+impl Job {
+    /// What there is to do.
+    pub(super) fn work(&self) -> Work {
+        Work {
+            prompt: self.prompt.len(),
+            left: self.max_tokens,
+        }
+    }
 }
 
 /// A job that has a slot, and its sampler.
@@ -40,6 +54,10 @@ pub(super) struct Writing<S> {
     characters: Characters,
     stops: StopStrings,
     reply: Reply,
+    deadline: Option<Instant>,
+    /// What is guessed to come next.
+    draft: Option<Draft>,
+    record: Record,
     usage: Usage,
     admitted_at: Instant,
     first_token_at: Option<Instant>,
@@ -53,6 +71,7 @@ impl<S> Writing<S> {
         let usage = Usage {
             prompt_tokens: job.prompt.len(),
             reused_tokens: admission.reused,
+            restored_tokens: admission.restored,
             queued: admitted_at - job.queued_at,
             ..Usage::default()
         };
@@ -64,6 +83,9 @@ impl<S> Writing<S> {
             characters: Characters::default(),
             stops: StopStrings::new(job.stop),
             reply: job.reply,
+            deadline: job.deadline,
+            draft: None,
+            record: Record::default(),
             usage,
             admitted_at,
             first_token_at: None,
@@ -76,39 +98,91 @@ impl<S> Writing<S> {
         self.slot
     }
 
-    /// Its sampler.
-    pub(super) fn sampler(&mut self) -> &mut S {
-        &mut self.sampler
-    }
-
     /// Nobody reads it any more.
     pub(super) fn is_abandoned(&self) -> bool {
         self.reply.is_abandoned()
     }
 
-    /// What comes next when `computed` of its tokens are in the cache.
-    pub(super) fn need(&self, computed: usize) -> Need {
-        if self.usage.output_tokens > 0 {
-            Need::Token
-        } else {
-            Need::Prompt(self.tokens.len().saturating_sub(computed))
+    /// Ends it when its deadline has passed at `now`.
+    pub(super) fn check_deadline(&mut self, now: Instant) {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            self.finish.get_or_insert(Finish::Deadline);
         }
     }
 
-    /// `count` tokens from `computed` on, each with whether its logits are wanted: those of the
-    /// last one are, from them the next is sampled.
+    /// What comes next when `computed` of its tokens are in the cache; drafts are trusted by `trust`.
+    pub(super) fn need(&self, computed: usize, trust: &Trust) -> Need {
+        if self.usage.output_tokens == 0 {
+            return Need::Prompt(self.tokens.len().saturating_sub(computed));
+        }
+        let drafted = self.draft.as_ref();
+        Need::Token {
+            drafted: drafted.map_or(0, |draft| draft.tokens.len()),
+            odds: drafted.map_or(0.0, |draft| trust.odds(draft.matched, &self.record)),
+        }
+    }
+
+    /// Guesses what comes after what it has.
+    pub(super) fn guess(&mut self) {
+        // The last token of a reply is never computed, so it need not be guessed.
+        let most = self.left().saturating_sub(1);
+        self.draft = draft(&self.tokens, most);
+    }
+
+    /// Tokens that it may still write.
+    pub(super) fn left(&self) -> usize {
+        self.max_tokens.saturating_sub(self.usage.output_tokens)
+    }
+
+    /// `count` tokens from `computed` on, and guesses where there are no more, each with whether its
+    /// logits are wanted: from those of the last one the next is chosen, from a guess's what follows
+    /// if it is right.
     pub(super) fn uncomputed(
         &self,
         computed: usize,
         count: usize,
     ) -> impl Iterator<Item = (LlamaToken, bool)> {
         let last = self.tokens.len().saturating_sub(1);
-        let uncomputed = self.tokens.iter().enumerate().skip(computed).take(count);
-        uncomputed.map(move |(index, token)| (*token, index == last && self.max_tokens > 0))
+        let drafted = self.draft.iter().flat_map(|draft| &draft.tokens);
+        let known = self.tokens.iter().chain(drafted).enumerate();
+        let uncomputed = known.skip(computed).take(count);
+        uncomputed.map(move |(index, token)| (*token, index >= last && self.max_tokens > 0))
+    }
+
+    /// The tokens after `computed` that are in the cache have been computed; those guessed among them
+    /// are verified by what `choose` takes after each, which is told its place among them. How many of
+    /// them stay.
+    pub(super) fn verify(
+        &mut self,
+        guessed: usize,
+        trust: &mut Trust,
+        mut choose: impl FnMut(usize, &mut S) -> (LlamaToken, Option<Vec<u8>>),
+    ) -> usize {
+        let draft = self.draft.take();
+        let drafted = draft.as_ref().map_or(&[][..], |draft| &draft.tokens);
+        let mut right = 0;
+        let is_wrong = loop {
+            let (token, bytes) = choose(right, &mut self.sampler);
+            self.accept(token, bytes.as_deref());
+            // What was guessed but not computed tells about guesses, too.
+            let is_right = drafted.get(right).map(|guess| *guess == token);
+            if self.finish.is_some() || right == guessed || is_right != Some(true) {
+                break is_right == Some(false);
+            }
+            right += 1;
+        };
+        if let Some(draft) = &draft {
+            let came_true = right + usize::from(!is_wrong && drafted.len() > right);
+            trust.note(draft.matched, came_true, is_wrong, &mut self.record);
+        }
+        self.usage.drafted_tokens += guessed;
+        self.usage.accepted_tokens += right;
+        self.reply.cost(self.usage);
+        right
     }
 
     /// `token` has been sampled; `bytes` is its text, `None` when it ends the reply.
-    pub(super) fn accept(&mut self, token: LlamaToken, bytes: Option<&[u8]>) {
+    fn accept(&mut self, token: LlamaToken, bytes: Option<&[u8]>) {
         let now = Instant::now();
         let first = *self.first_token_at.get_or_insert(now);
         self.usage.prefill = first - self.admitted_at;
@@ -132,6 +206,23 @@ impl<S> Writing<S> {
     /// Whether nothing is left to do when `computed` of its tokens are in the cache.
     pub(super) fn is_finished(&self, computed: usize) -> bool {
         self.finish.is_some() || self.max_tokens == 0 && computed == self.tokens.len()
+    }
+
+    /// What it has cost so far.
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// What it has still to do when `computed` of its tokens are in the cache.
+    pub(super) fn work(&self, computed: usize) -> Work {
+        let prompt = match self.usage.output_tokens {
+            0 => self.tokens.len().saturating_sub(computed),
+            _ => 0,
+        };
+        Work {
+            prompt,
+            left: self.left(),
+        }
     }
 
     /// Sends what is withheld, and the end. Half a character at the very end is dropped.

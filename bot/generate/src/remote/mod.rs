@@ -178,7 +178,8 @@ impl Generator for Remote {
         let meter = Meter::default();
         let stops = request.stop.clone();
         let relay = Relay::new(chunks, meter.clone(), stops, request.max_tokens);
-        let response = self.ask(&Body::new(&self.model, &request)).await;
+        let body = Body::new(&self.model, &request)?;
+        let response = self.ask(&body).await;
         self.well.store(response.is_ok(), Ordering::Relaxed);
         let (response, well) = (response?, Arc::clone(&self.well));
         tokio::spawn(relay.run(response, move |it_went_well| {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{Finish, GenerateError, PromptMessage, Request};
+use crate::{Finish, Form, GenerateError, PromptMessage, Request};
 
 /// What the last event of a stream holds instead of JSON.
 pub(super) const END: &str = "[DONE]";
@@ -27,6 +27,8 @@ pub(super) struct Body<'a> {
     seed: u32,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     stop: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Value>,
     stream: bool,
     stream_options: StreamOptions,
 }
@@ -38,24 +40,42 @@ struct StreamOptions {
 
 impl<'a> Body<'a> {
     /// `request` for `model`, streamed.
-    pub(super) fn new(model: &'a str, request: &'a Request) -> Self {
+    ///
+    /// # Errors
+    /// [`GenerateError::Unsupported`] for what the protocol has no words for.
+    pub(super) fn new(model: &'a str, request: &'a Request) -> Result<Self, GenerateError> {
+        let unsupported = |what: &str| GenerateError::Unsupported {
+            reason: format!("a remote server takes no {what}"),
+        };
+        let response_format = match &request.sampling.form {
+            Form::Free => None,
+            Form::Json(schema) => Some(json!({
+                "type": "json_schema",
+                "json_schema": {"name": "reply", "strict": true, "schema": schema},
+            })),
+            Form::Grammar(_) => return Err(unsupported("grammar")),
+        };
+        if !request.sampling.bias.is_empty() {
+            return Err(unsupported("bias on words"));
+        }
         let stops = request
             .stop
             .iter()
             .map(String::as_str)
             .filter(|stop| !stop.is_empty());
-        Self {
+        Ok(Self {
             model,
             messages: &request.prompt,
             max_tokens: request.max_tokens,
-            temperature: request.temperature,
-            seed: request.seed,
+            temperature: request.sampling.temperature,
+            seed: request.sampling.seed,
             stop: stops.take(MOST_STOPS).collect(),
+            response_format,
             stream: true,
             stream_options: StreamOptions {
                 include_usage: true,
             },
-        }
+        })
     }
 }
 
