@@ -23,6 +23,7 @@ use generate::{
     Request, Role, Sampling, Usage,
 };
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -157,7 +158,14 @@ async fn read(mut generation: Generation) -> (String, Result<(Finish, Usage), Ge
     loop {
         match generation.next().await.expect("a reply has an end") {
             Ok(Chunk::Text(more)) => text.push_str(&more),
-            Ok(Chunk::Done { finish, usage }) => return (text, Ok((finish, usage))),
+            Ok(Chunk::Done { finish, usage }) => {
+                assert_eq!(
+                    generation.usage(),
+                    usage,
+                    "who reads no chunks knows it, too"
+                );
+                return (text, Ok((finish, usage)));
+            }
             Err(error) => return (text, Err(error)),
         }
     }
@@ -411,6 +419,32 @@ async fn a_silent_server_is_not_waited_for() {
     let (_, end) = read(remote.generate(request()).await.unwrap()).await;
     assert!(matches!(end, Err(GenerateError::Backend { .. })), "{end:?}");
     assert!(!remote.healthy());
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_as_it_is_used_is_no_failure() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let remote = Remote::new(config(&format!(
+        "http://{}/v1",
+        listener.local_addr().unwrap()
+    )));
+    let server = tokio::spawn(async move {
+        // Takes the request and hangs up; the next one is answered.
+        let (mut first, _) = listener.accept().await.unwrap();
+        assert!(first.read(&mut [0; 4096]).await.unwrap() > 0);
+        drop(first);
+        let (mut second, _) = listener.accept().await.unwrap();
+        assert!(second.read(&mut [0; 4096]).await.unwrap() > 0);
+        let answer = r#"{"choices":[{"message":{"content":"Here."},"finish_reason":"stop"}]}"#;
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            answer.len()
+        );
+        second.write_all((head + answer).as_bytes()).await.unwrap();
+    });
+    let generation = remote.unwrap().generate(request()).await.unwrap();
+    assert_eq!(read(generation).await.0, "Here.");
+    server.await.unwrap();
 }
 
 #[tokio::test]

@@ -24,6 +24,8 @@ use crate::{GenerateError, Generation, Generator, Meter, Request};
 
 /// Chunks that may lie unread before the server is no longer read from.
 const UNREAD_CHUNKS: usize = 64;
+/// Longest that a connection waits for the next request: servers close theirs after five seconds.
+const IDLE: Duration = Duration::from_secs(4);
 /// Most bytes read of an error's explanation.
 const EXPLANATION: usize = 64 << 10;
 
@@ -98,6 +100,7 @@ impl Remote {
             .default_headers(headers(config.api_key.as_ref())?)
             .connect_timeout(config.connect_timeout)
             .read_timeout(config.read_timeout)
+            .pool_idle_timeout(IDLE)
             .redirect(redirect::Policy::none())
             .build()
             .map_err(|error| failure("its HTTP client cannot be built", error))?;
@@ -136,7 +139,9 @@ impl Remote {
             .send()
             .await;
         let response = sent.map_err(|error| Refusal {
-            may_retry: error.is_connect(),
+            // Asking twice harms nobody. A server closes connections that it thinks idle, at times just
+            // when a request is on its way.
+            may_retry: error.is_connect() || error.is_request() && !error.is_timeout(),
             retry_after: None,
             error: failure("its server cannot be reached; check its base URL", error),
         })?;

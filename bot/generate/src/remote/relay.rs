@@ -160,9 +160,11 @@ impl Relay {
     async fn end(mut self) -> Chunk {
         let withheld = self.stops.finish();
         self.send(withheld).await;
+        let usage = self.usage();
+        self.meter.set(usage);
         Chunk::Done {
             finish: self.finish.unwrap_or(Finish::Stop),
-            usage: self.usage(),
+            usage,
         }
     }
 }
