@@ -52,6 +52,8 @@ enum Command {
     Config(commands::config::ConfigArgs),
     /// Replay labelled dialogues without a change and with it, and put it live unless it makes them worse
     Publish(commands::publish::PublishArgs),
+    /// Measure this machine
+    Bench(commands::bench::BenchArgs),
     /// Sign a customer token, as your shop's backend would
     Token(commands::token::TokenArgs),
 }
@@ -94,6 +96,7 @@ impl Cli {
                     let Settings { config, data } = &self.settings;
                     commands::publish::run(config.as_ref(), data.as_ref(), &args)
                 }
+                Command::Bench(args) => commands::bench::run(&config, &args).await,
                 Command::Token(args) => commands::token::run(&config, &args),
             }
         })

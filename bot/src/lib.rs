@@ -5,6 +5,7 @@
 
 mod app;
 pub mod auth;
+mod bench;
 pub mod cli;
 mod commands;
 mod config;

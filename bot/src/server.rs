@@ -303,23 +303,31 @@ impl Loaded {
     }
 }
 
+/// The local model as the configuration wants it.
+pub(crate) fn engine_config(
+    config: &Config,
+    models: &ModelStore,
+) -> Result<EngineConfig, StartError> {
+    let generate = &config.generate;
+    Ok(EngineConfig {
+        context_tokens: u32::try_from(generate.context_tokens).unwrap_or(u32::MAX),
+        slots: u16::try_from(generate.slots).unwrap_or(u16::MAX),
+        queue: generate.queue,
+        threads: generate.threads,
+        gpu_layers: generate.gpu_layers,
+        cache_type: generate.cache_type,
+        flash_attention: generate.flash_attention,
+        kept_bytes: generate.kept_mib << 20,
+        ..EngineConfig::new(models.resolve(&config.models.reply)?, &config.models.reply)
+    })
+}
+
 fn load_generator(config: &Config, models: &ModelStore) -> Result<Loaded, StartError> {
     let generate = &config.generate;
     match generate.backend {
         Backend::Local => {
-            let engine = EngineConfig {
-                context_tokens: u32::try_from(generate.context_tokens).unwrap_or(u32::MAX),
-                slots: u16::try_from(generate.slots).unwrap_or(u16::MAX),
-                queue: generate.queue,
-                threads: generate.threads,
-                gpu_layers: generate.gpu_layers,
-                cache_type: generate.cache_type,
-                flash_attention: generate.flash_attention,
-                kept_bytes: generate.kept_mib << 20,
-                speculate: generate.speculate,
-                ..EngineConfig::new(models.resolve(&config.models.reply)?, &config.models.reply)
-            };
-            Ok(Loaded::Local(Engine::start(engine)?))
+            let engine = Engine::start(engine_config(config, models)?)?;
+            Ok(Loaded::Local(engine))
         }
         Backend::Remote => {
             let missing = |key: &str| ConfigError {

@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use generate::{
-    Chunk, Engine, EngineConfig, Finish, GenerateError, Generation, Generator, PromptMessage,
+    Chunk, Engine, EngineConfig, Finish, Form, GenerateError, Generation, Generator, PromptMessage,
     Request, Role, Sampling, Usage,
 };
+use serde_json::{Value, json};
 
 const FILE: &str = "smollm2-135m-instruct-q4_1.gguf";
 const RULES: &str = "You are the assistant of a bicycle shop. You are polite and brief. You answer \
@@ -265,6 +266,109 @@ async fn a_seed_repeats_a_reply_and_another_does_not() {
 }
 
 /// One special token where the template writes it, many letters where a customer does.
+fn sampled(sampling: Sampling, question: &str, max_tokens: usize) -> Request {
+    Request {
+        sampling,
+        ..ask(question, max_tokens)
+    }
+}
+
+#[tokio::test]
+async fn a_schema_is_kept_to() {
+    let engine = engine(2, 0);
+    let schema = json!({
+        "type": "object", "additionalProperties": false, "required": ["open", "day"],
+        "properties": {"open": {"type": "boolean"}, "day": {"enum": ["Monday", "Sunday"]}},
+    });
+    for temperature in [0.0, 1.0] {
+        let sampling = Sampling {
+            form: Form::Json(schema.clone()),
+            temperature,
+            ..Sampling::default()
+        };
+        let request = sampled(sampling, "Are you open on Sunday?", 60);
+        let (text, finish, _) = reply(&engine, request).await;
+        assert_eq!(finish, Finish::Stop, "{text}");
+        let written: Value = serde_json::from_str(&text).unwrap();
+        assert!(written["open"].is_boolean(), "{text}");
+        assert!(["Monday", "Sunday"].contains(&written["day"].as_str().unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_grammar_is_kept_to_and_a_wrong_one_is_refused() {
+    let engine = engine(1, 1);
+    let grammar = |text: &str| Sampling {
+        form: Form::Grammar(text.to_owned()),
+        ..Sampling::default()
+    };
+    let request = sampled(grammar(r#"start: "yes" | "no""#), "Are you open?", 9);
+    let (text, finish, _) = reply(&engine, request).await;
+    assert!(["yes", "no"].contains(&&*text), "{text}");
+    assert_eq!(finish, Finish::Stop);
+    let request = sampled(grammar("start: ("), "Are you open?", 9);
+    let refused = read(engine.generate(request).await.unwrap()).await;
+    assert!(
+        matches!(refused, Err(GenerateError::Unsupported { .. })),
+        "{refused:?}"
+    );
+    let (text, ..) = reply(&engine, ask("Hello", 3)).await;
+    assert!(!text.is_empty(), "its slot is free again");
+}
+
+#[tokio::test]
+async fn a_forbidden_word_is_not_written() {
+    let engine = engine(1, 0);
+    let (text, ..) = reply(&engine, ask("Are you open?", 1)).await;
+    let bias = |text: &str| Sampling {
+        bias: vec![(text.to_owned(), f32::NEG_INFINITY)],
+        ..Sampling::default()
+    };
+    let (other, ..) = reply(&engine, sampled(bias(&text), "Are you open?", 1)).await;
+    assert_ne!(text, other);
+    let long = sampled(bias("this is more than one token"), "Are you open?", 1);
+    let refused = read(engine.generate(long).await.unwrap()).await;
+    assert!(
+        matches!(refused, Err(GenerateError::Unsupported { .. })),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_conversation_that_lost_its_slot_is_not_computed_again() {
+    let engine = engine(1, 0);
+    let long = "I bought a touring bicycle with mudguards in spring. ".repeat(8);
+    let (first, ..) = reply(&engine, ask(&long, 8)).await;
+    let other = "Something quite different: do you repair wheels? ".repeat(8);
+    reply(&engine, ask(&other, 8)).await;
+    let mut again = ask(&long, 8);
+    again.prompt.push(message(Role::Assistant, &first));
+    again.prompt.push(message(Role::User, "And now?"));
+    let (back, _, usage) = reply(&engine, again.clone()).await;
+    assert!(usage.restored_tokens > 80, "{usage:?}");
+    let fresh = crate::engine(1, 0);
+    assert_eq!(back, reply(&fresh, again).await.0, "it is the same state");
+}
+
+#[tokio::test]
+async fn what_is_copied_is_guessed() {
+    let engine = engine(1, 0);
+    let list = "one two three four five six seven eight nine ten eleven twelve";
+    let request = Request {
+        max_tokens: 12,
+        ..repeat(list)
+    };
+    let (guessed, _, usage) = reply(&engine, request.clone()).await;
+    assert!(usage.accepted_tokens > 3, "{usage:?}: {guessed}");
+    let plain = Request {
+        speculate: false,
+        ..request
+    };
+    let (plain, _, usage) = reply(&engine, plain).await;
+    assert_eq!(usage.drafted_tokens, 0);
+    assert_eq!(guessed, plain);
+}
+
 #[tokio::test]
 async fn a_customer_cannot_write_the_models_own_markup() {
     let engine = engine(1, 0);

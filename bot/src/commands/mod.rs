@@ -1,5 +1,6 @@
 //! The commands of the command line, a file each.
 
+pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod import;
 pub(crate) mod index;

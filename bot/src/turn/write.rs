@@ -108,6 +108,7 @@ impl Turns {
                 temperature: config.temperature,
                 ..Sampling::default()
             },
+            speculate: config.speculate,
             conversation: Some(open.conversation.id.0.as_u64_pair().1),
             ..Request::new(prompt, config.max_tokens)
         }

@@ -10,6 +10,7 @@ use llama_cpp_2::token::data::LlamaTokenData;
 use llama_cpp_2::token::data_array::LlamaTokenDataArray;
 use llguidance::api::TopLevelGrammar;
 use llguidance::{Matcher, ParserFactory};
+use serde_json::{Value, json};
 
 use crate::{Form, GenerateError, Sampling};
 
@@ -74,7 +75,7 @@ impl<'model> Choosing<'model> {
             Form::Grammar(text) => ("grammar", TopLevelGrammar::from_lark(text.clone())),
             Form::Json(schema) => (
                 "JSON schema",
-                TopLevelGrammar::from_json_schema(schema.clone()),
+                TopLevelGrammar::from_json_schema(compact(schema.clone())),
             ),
         };
         let unsupported = |reason: &str| GenerateError::Unsupported {
@@ -135,6 +136,15 @@ impl Chooser {
         }
         Some(token)
     }
+}
+
+/// `schema` for JSON without white space that means nothing: small models go on with it for ever.
+fn compact(mut schema: Value) -> Value {
+    if let Some(schema) = schema.as_object_mut() {
+        let compact = json!({"whitespace_flexible": false});
+        schema.entry("x-guidance").or_insert(compact);
+    }
+    schema
 }
 
 fn drawn(logits: &[f32], draw: &mut LlamaSampler) -> LlamaToken {

@@ -48,7 +48,9 @@ fn backend() -> Result<&'static LlamaBackend, String> {
 pub(super) fn load(config: &EngineConfig) -> Result<LlamaModel, String> {
     check_magic(&config.model)?;
     let backend = backend()?;
-    let mut params = LlamaModelParams::default();
+    // A processor's kernels want most weights in another order and copy them: a mapped file would stay in
+    // memory beside that.
+    let mut params = LlamaModelParams::default().with_use_mmap(false);
     if let Some(layers) = config.gpu_layers {
         params = params.with_n_gpu_layers(layers);
     }
@@ -106,7 +108,7 @@ pub(super) struct Llama<'model> {
 impl<'model> Llama<'model> {
     /// A context over `model` as `config` wants it.
     pub(super) fn new(model: &'model LlamaModel, config: &EngineConfig) -> Result<Self, String> {
-        let threads = i32::try_from(config.threads.unwrap_or_else(physical_cores)).unwrap_or(1);
+        let threads = i32::try_from(config.threads()).unwrap_or(1);
         let largest_step = if offloads(config) {
             LARGEST_STEP_ON_GPU
         } else {
@@ -185,6 +187,7 @@ impl<'model> Llama<'model> {
         Ok(Shelving {
             tokens: budget / each,
             least: COPIED,
+            bytes: each,
             cost: (seconds / pace.step(COPIED)).min(1.0),
         })
     }
@@ -310,12 +313,6 @@ pub(super) fn cells(count: u32) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
 }
 
-/// Cores that this process may use. Hyper-threads slow a model down: it waits for memory.
-fn physical_cores() -> usize {
-    let allowed = std::thread::available_parallelism().map_or(1, usize::from);
-    num_cpus::get_physical().clamp(1, allowed)
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -330,11 +327,5 @@ mod tests {
         file.write_all(b"PK\x03\x04 and more").unwrap();
         let zip = check_magic(file.path()).unwrap_err();
         assert!(zip.contains("not a GGUF file; convert"), "{zip}");
-    }
-
-    #[test]
-    fn only_cores_that_exist_are_used() {
-        let allowed = std::thread::available_parallelism().map_or(1, usize::from);
-        assert!((1..=allowed).contains(&physical_cores()));
     }
 }

@@ -50,8 +50,18 @@ impl Board {
         stats.scheduling += turn.saturating_sub(computed);
     }
 
+    /// What was found out at the start.
+    pub(super) fn found(&self, pace: &Pace, cache_bytes: usize) {
+        let mut stats = self.stats.lock();
+        stats.pace = pace.knots().collect();
+        stats.cache_bytes = cache_bytes;
+    }
+
     pub(super) fn stats(&self) -> EngineStats {
-        *self.stats.lock()
+        EngineStats {
+            running: self.running(),
+            ..self.stats.lock().clone()
+        }
     }
 }
 

@@ -61,9 +61,6 @@ pub struct EngineConfig {
     pub flash_attention: FlashAttention,
     /// Host memory, in bytes, for what conversations without a slot had computed.
     pub kept_bytes: usize,
-    /// Whether to guess ahead where replies copy their prompt. It changes how fast they come, and
-    /// what is written only as far as rounding does.
-    pub speculate: bool,
 }
 
 /// What keys and values are stored as.
@@ -90,9 +87,15 @@ pub enum FlashAttention {
     Off,
 }
 
-/// What an engine has done since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+/// What an engine has done since it started, and does.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct EngineStats {
+    /// Replies being written.
+    pub running: usize,
+    /// What steps cost on this machine as it was found at the start: tokens, and the time they take.
+    pub pace: Vec<(usize, Duration)>,
+    /// Bytes of the KV cache.
+    pub cache_bytes: usize,
     /// Batches computed.
     pub steps: usize,
     /// Tokens in them.
@@ -117,8 +120,14 @@ impl EngineConfig {
             cache_type: CacheType::default(),
             flash_attention: FlashAttention::default(),
             kept_bytes: 256 << 20,
-            speculate: true,
         }
+    }
+
+    /// Threads that it computes with: hyper-threads slow a model down, since it waits for memory.
+    pub fn threads(&self) -> usize {
+        let allowed = std::thread::available_parallelism().map_or(1, usize::from);
+        let physical = || num_cpus::get_physical().clamp(1, allowed);
+        self.threads.unwrap_or_else(physical)
     }
 
     fn load_error(&self, reason: String) -> GenerateError {
@@ -274,6 +283,7 @@ impl Engine {
             sampling,
             conversation,
             deadline,
+            speculate,
         } = request;
         let prompts = Arc::clone(&inner.prompts);
         let tokens = tokio::task::spawn_blocking(move || prompts.tokens(&prompt, ending));
@@ -297,6 +307,7 @@ impl Engine {
             sampling,
             conversation,
             deadline,
+            speculate,
             queued_at,
             reply,
         };
@@ -343,6 +354,7 @@ fn serve(
         let mut backend = Llama::new(&model, config)?;
         let tuning = tune(&mut backend, config)?;
         let capacity = backend.capacity();
+        board.found(&tuning.pace, tuning.shelving.bytes * capacity);
         let limit = capacity.min(llama::cells(model.n_ctx_train()));
         let slots = Slots::new(
             config.slots,
@@ -371,6 +383,5 @@ fn tune(backend: &mut Llama<'_>, config: &EngineConfig) -> Result<Tuning, String
         pace,
         largest_step,
         shelving: shelving.map_err(failed)?,
-        speculate: config.speculate,
     })
 }

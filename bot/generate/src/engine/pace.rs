@@ -9,12 +9,15 @@ use llama_cpp_2::token::LlamaToken;
 use super::scheduler::{Backend, ComputeError, Entry};
 use super::slots::{Edit, SlotId};
 
-/// Steps tried at the start, in tokens, while [`MEASURED_FOR`] lasts.
-const SIZES: [usize; 14] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512];
+/// Steps tried at the start, in tokens, while [`MEASURED_FOR`] lasts: not evenly, since kernels change
+/// at four and eight.
+const SIZES: [usize; 11] = [1, 2, 4, 6, 8, 16, 32, 64, 128, 256, 512];
 /// Tokens of a step that all want logits.
 const MOST_LOGITS: usize = 24;
 /// Longest that trying takes, about.
-const MEASURED_FOR: Duration = Duration::from_millis(1500);
+const MEASURED_FOR: Duration = Duration::from_millis(2000);
+/// Largest size that is tried twice, since others' work on the machine counts for more in a short step.
+const MEASURED_TWICE: usize = 8;
 /// How much a step changes what is thought of its size.
 const CORRECTION: f64 = 0.05;
 
@@ -54,9 +57,11 @@ impl Pace {
         // The first step of all sets things up.
         step(backend, slot, 1)?;
         for size in SIZES.into_iter().filter(|size| *size <= largest) {
-            let once = step(backend, slot, size)?;
-            let again = step(backend, slot, size)?;
-            measured.push((size, once.min(again)));
+            let mut time = step(backend, slot, size)?;
+            if size <= MEASURED_TWICE {
+                time = time.min(step(backend, slot, size)?);
+            }
+            measured.push((size, time));
             if begun.elapsed() > MEASURED_FOR {
                 break;
             }
@@ -64,16 +69,26 @@ impl Pace {
         Ok(Self::new(measured))
     }
 
-    /// Seconds that a step of so many tokens takes; beyond the largest size as between the last two.
+    /// Sizes and times.
+    pub(super) fn knots(&self) -> impl Iterator<Item = (usize, Duration)> {
+        let time = |(size, seconds): &(usize, f64)| (*size, Duration::from_secs_f64(*seconds));
+        self.knots.iter().map(time)
+    }
+
+    /// Seconds that a step of so many tokens takes; beyond the largest size in proportion.
     pub(super) fn step(&self, tokens: usize) -> f64 {
         let after = self.knots.partition_point(|(size, _)| *size < tokens);
-        let (low, high) = match self.knots.len() {
-            1 => return self.knots[0].1 * tokens.max(1) as f64 / self.knots[0].0.max(1) as f64,
-            len => (after.clamp(1, len - 1) - 1, after.clamp(1, len - 1)),
-        };
-        let ((low, fast), (high, slow)) = (self.knots[low], self.knots[high]);
-        let along = (tokens as f64 - low as f64) / (high as f64 - low as f64);
-        (fast + (slow - fast) * along).max(0.0)
+        let before = after.checked_sub(1).map(|before| self.knots[before]);
+        match (before, self.knots.get(after)) {
+            (None, None) => 0.0,
+            // A smaller step than the smallest tried costs as much.
+            (None, Some((_, seconds))) => *seconds,
+            (Some((size, seconds)), None) => seconds * tokens as f64 / size.max(1) as f64,
+            (Some((low, fast)), Some((high, slow))) => {
+                let along = (tokens - low) as f64 / (high - low) as f64;
+                fast + (slow - fast) * along
+            }
+        }
     }
 
     /// A step of so many tokens took `time`.
@@ -143,7 +158,7 @@ mod tests {
     #[test]
     fn between_sizes_and_beyond_them_run_straight_lines() {
         let pace = pace(&[(4, 80), (1, 40), (8, 120)]);
-        for (tokens, seconds) in [(1, 0.04), (4, 0.08), (6, 0.1), (8, 0.12), (16, 0.2)] {
+        for (tokens, seconds) in [(1, 0.04), (4, 0.08), (6, 0.1), (8, 0.12), (16, 0.24)] {
             assert!((pace.step(tokens) - seconds).abs() < 1e-9, "{tokens}");
         }
     }

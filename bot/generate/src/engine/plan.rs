@@ -6,8 +6,9 @@ use super::pace::Pace;
 /// Seconds that a step may take while replies are read: this is what keeps them flowing while others'
 /// prompts are computed.
 const LONGEST_STALL: f64 = 0.5;
-/// Prompt tokens that a step computes beside replies at least, however slow the machine.
-const LEAST_PROMPT: usize = 16;
+/// Prompt tokens that a step computes beside replies at least, however slow the machine: kernels get
+/// nowhere with fewer.
+const LEAST_PROMPT: usize = 64;
 /// What guesses must gain, as a share of the pace without them: less is noise.
 const LEAST_GAIN: f64 = 0.03;
 
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn replies_keep_flowing_while_a_prompt_is_read() {
         let needs = [TOKEN, Need::Prompt(1000), TOKEN];
-        assert_eq!(plan(&needs, &slow(), 256), [1, 46, 1]);
+        assert_eq!(plan(&needs, &slow(), 256), [1, LEAST_PROMPT, 1]);
         assert_eq!(plan(&needs, &wide(), 256), [1, 254, 1]);
     }
 

@@ -76,8 +76,6 @@ pub(super) struct Tuning {
     pub(super) largest_step: usize,
     /// What is kept in host memory.
     pub(super) shelving: Shelving,
-    /// Whether to guess ahead.
-    pub(super) speculate: bool,
 }
 
 /// What the thread owns.
@@ -288,9 +286,7 @@ impl<B: Backend> Scheduler<B> {
             computing += begun.elapsed();
             chosen
         });
-        if self.tuning.speculate {
-            writing.guess();
-        }
+        writing.guess();
         if right < guessed {
             let slot = writing.slot();
             let len = self.slots.len(slot) - (guessed - right);

@@ -127,9 +127,9 @@ impl Bench {
             shelving: Shelving {
                 tokens: 200,
                 least: 4,
+                bytes: 1,
                 cost: 0.1,
             },
-            speculate: true,
         };
         let slots = Slots::new(slots, cells, Reuse::Prefixes, tuning.shelving);
         let board = Arc::new(Board::default());
@@ -177,6 +177,7 @@ impl Bench {
             sampling: Sampling::default(),
             conversation,
             deadline,
+            speculate: true,
             queued_at: Instant::now(),
             reply,
         };

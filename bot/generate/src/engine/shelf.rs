@@ -16,6 +16,8 @@ pub(super) struct Shelving {
     pub(super) tokens: usize,
     /// Tokens that must be lost before they are kept: fewer are soon computed.
     pub(super) least: usize,
+    /// Bytes of a token's state.
+    pub(super) bytes: usize,
     /// What it costs to bring a token back, as a share of what it costs to compute it.
     pub(super) cost: f64,
 }
@@ -25,6 +27,7 @@ impl Shelving {
     pub(super) const NONE: Self = Self {
         tokens: 0,
         least: 0,
+        bytes: 0,
         cost: 0.0,
     };
 }
@@ -114,6 +117,7 @@ mod tests {
         Shelf::new(Shelving {
             tokens,
             least: 1,
+            bytes: 1,
             cost,
         })
     }

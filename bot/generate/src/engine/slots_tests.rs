@@ -129,6 +129,7 @@ fn a_conversation_that_was_given_up_comes_back() {
     let shelving = Shelving {
         tokens: 100,
         least: 2,
+        bytes: 1,
         cost: 0.1,
     };
     let mut slots = Slots::new(1, 100, Reuse::Prefixes, shelving);
@@ -222,7 +223,7 @@ proptest! {
         requests in proptest::collection::vec(("[ab]{1,10}", 0usize..4, 0usize..3), 1..30),
     ) {
         let capacity = 16;
-        let shelving = Shelving { tokens: 24, least: 2, cost: 0.1 };
+        let shelving = Shelving { tokens: 24, least: 2, bytes: 1, cost: 0.1 };
         let mut slots = Slots::new(3, capacity, Reuse::Prefixes, shelving);
         let mut cache = Cache { capacity, ..Cache::default() };
         let mut running = std::collections::VecDeque::new();

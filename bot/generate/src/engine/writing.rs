@@ -27,6 +27,8 @@ pub(super) struct Job {
     pub(super) conversation: Option<u64>,
     /// When nobody wants it any more.
     pub(super) deadline: Option<Instant>,
+    /// Whether to guess ahead.
+    pub(super) speculate: bool,
     /// When it was queued.
     pub(super) queued_at: Instant,
     /// Where the text goes.
@@ -55,6 +57,7 @@ pub(super) struct Writing<S> {
     stops: StopStrings,
     reply: Reply,
     deadline: Option<Instant>,
+    speculate: bool,
     /// What is guessed to come next.
     draft: Option<Draft>,
     record: Record,
@@ -84,6 +87,7 @@ impl<S> Writing<S> {
             stops: StopStrings::new(job.stop),
             reply: job.reply,
             deadline: job.deadline,
+            speculate: job.speculate,
             draft: None,
             record: Record::default(),
             usage,
@@ -126,7 +130,11 @@ impl<S> Writing<S> {
     pub(super) fn guess(&mut self) {
         // The last token of a reply is never computed, so it need not be guessed.
         let most = self.left().saturating_sub(1);
-        self.draft = draft(&self.tokens, most);
+        self.draft = if self.speculate {
+            draft(&self.tokens, most)
+        } else {
+            None
+        };
     }
 
     /// Tokens that it may still write.

@@ -1,0 +1,294 @@
+//! `frontdesk bench`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use comfy_table::{Table, presets};
+use generate::{Engine, EngineConfig, Generator, PromptMessage, Request, Role};
+use serde::Serialize;
+
+use crate::bench::{self, Figures, Kind, Load, Peer, PeerSettings};
+use crate::config::Config;
+use crate::server::{engine_config, model_store};
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// How fast the local model writes: throughput, first tokens, reuse, guesses, cancelling, memory
+    Generate(GenerateArgs),
+}
+
+#[derive(Debug, Args)]
+struct GenerateArgs {
+    /// Customers who ask at the same time, each load in turn
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4,8")]
+    clients: Vec<usize>,
+    /// Questions of each customer, where they are not a conversation
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Longest reply, in tokens
+    #[arg(long, default_value_t = 64)]
+    tokens: usize,
+    /// llama.cpp's llama-server, measured side by side with the same model, context and threads
+    #[arg(long, value_name = "PROGRAM")]
+    peer: Option<PathBuf>,
+    /// Conversations that the peer writes for at once
+    #[arg(long, default_value_t = 4)]
+    peer_slots: usize,
+    /// Writes all figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Who writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Server {
+    Frontdesk,
+    WithoutGuesses,
+    Peer,
+}
+
+impl Server {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Frontdesk => "frontdesk",
+            Self::WithoutGuesses => "without guesses",
+            Self::Peer => "llama-server",
+        }
+    }
+}
+
+/// One load on one server.
+#[derive(Serialize)]
+struct Run {
+    server: Server,
+    load: Load,
+    figures: Figures,
+}
+
+/// All that was measured.
+#[derive(Serialize)]
+struct Report {
+    /// Tokens of a step, and milliseconds.
+    pace: Vec<(usize, f64)>,
+    runs: Vec<Run>,
+    /// Milliseconds from giving a reply up to its slot being free, each.
+    cancel_ms: Vec<f64>,
+    /// Time beside the model in steps, as a share of all of it.
+    scheduling: f64,
+    /// Megabytes of this process.
+    resident_mb: Option<f64>,
+    /// Megabytes of it beyond the model file and the KV cache.
+    beyond_mb: Option<f64>,
+    peer_resident_mb: Option<f64>,
+}
+
+pub(crate) async fn run(config: &Config, args: &BenchArgs) -> anyhow::Result<()> {
+    match &args.what {
+        What::Generate(args) => generate(config, args).await,
+    }
+}
+
+async fn generate(config: &Config, args: &GenerateArgs) -> anyhow::Result<()> {
+    let settings = engine_config(config, &model_store(config)?)?;
+    let engine = Engine::start(settings.clone())?;
+    let peer = match &args.peer {
+        None => None,
+        Some(program) => Some(
+            Peer::start(&PeerSettings {
+                program,
+                model: &settings.model,
+                context_tokens: settings.context_tokens,
+                slots: args.peer_slots,
+                threads: settings.threads(),
+                kept_mib: settings.kept_bytes >> 20,
+            })
+            .await?,
+        ),
+    };
+    let ours: Arc<dyn Generator> = Arc::new(engine.clone());
+    let mut servers = vec![
+        (Server::Frontdesk, Arc::clone(&ours)),
+        (Server::WithoutGuesses, ours),
+    ];
+    servers.extend(peer.as_ref().map(|peer| (Server::Peer, peer.generator())));
+    let runs = measure(&servers, args).await?;
+    let cancel_ms = cancel(&engine).await?;
+    let report = report(&settings, &engine, peer.as_ref(), runs, cancel_ms);
+    print(&report);
+    if let Some(file) = &args.json {
+        let text = serde_json::to_string_pretty(&report)?;
+        std::fs::write(file, text)
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    Ok(())
+}
+
+fn report(
+    settings: &EngineConfig,
+    engine: &Engine,
+    peer: Option<&Peer>,
+    runs: Vec<Run>,
+    cancel_ms: Vec<f64>,
+) -> Report {
+    let stats = engine.stats();
+    let pace = stats.pace.iter();
+    let total = (stats.computing + stats.scheduling).as_secs_f64();
+    let model = std::fs::metadata(&settings.model).map_or(0, |file| file.len());
+    let expected_mb = (model as f64 + stats.cache_bytes as f64) / 1e6;
+    let resident_mb = bench::resident_megabytes(None);
+    Report {
+        pace: pace
+            .map(|(size, time)| (*size, milliseconds(*time)))
+            .collect(),
+        runs,
+        cancel_ms,
+        scheduling: stats.scheduling.as_secs_f64() / total,
+        resident_mb,
+        beyond_mb: resident_mb.map(|resident| resident - expected_mb),
+        peer_resident_mb: peer.and_then(|peer| bench::resident_megabytes(Some(peer.pid()))),
+    }
+}
+
+/// Every load on every server, one after the other: who else works on this machine then slows all of
+/// them.
+async fn measure(
+    servers: &[(Server, Arc<dyn Generator>)],
+    args: &GenerateArgs,
+) -> anyhow::Result<Vec<Run>> {
+    // Everybody knows the rules before the clock starts, as after the first customer of a day.
+    for (_, generator) in servers {
+        let load = Load {
+            clients: 1,
+            conversations: 1,
+            turns: 1,
+            kind: Kind::Free,
+            max_tokens: 1,
+            speculate: false,
+        };
+        bench::run(generator, load, 1_000).await?;
+    }
+    let mut runs = Vec::new();
+    for (kind, turns) in [(Kind::Copying, 1), (Kind::Free, 1), (Kind::Copying, 5)] {
+        for clients in &args.clients {
+            for (server, generator) in servers {
+                let load = Load {
+                    clients: *clients,
+                    conversations: if turns == 1 { args.rounds } else { 1 },
+                    turns,
+                    kind,
+                    max_tokens: args.tokens,
+                    speculate: *server != Server::WithoutGuesses,
+                };
+                // Others than the last run's: what they say is not known yet.
+                let figures = bench::run(generator, load, runs.len()).await?;
+                eprintln!(
+                    "{} {kind:?} {turns} x {clients}: {:.1} tokens/s",
+                    server.name(),
+                    figures.tokens_per_second
+                );
+                runs.push(Run {
+                    server: *server,
+                    load,
+                    figures,
+                });
+            }
+        }
+    }
+    Ok(runs)
+}
+
+/// How long a slot stays taken after its reply is given up, in milliseconds, a few times.
+async fn cancel(engine: &Engine) -> anyhow::Result<Vec<f64>> {
+    let mut waits = Vec::new();
+    for number in 0..5 {
+        let message = PromptMessage {
+            role: Role::User,
+            content: format!("Count from {number} to a thousand, in words."),
+        };
+        let mut reply = engine.generate(Request::new(vec![message], 200)).await?;
+        for _ in 0..3 {
+            reply.next().await;
+        }
+        let begun = Instant::now();
+        drop(reply);
+        while engine.stats().running > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        waits.push(milliseconds(begun.elapsed()));
+    }
+    Ok(waits)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn print(report: &Report) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header([
+        "replies",
+        "turns",
+        "clients",
+        "server",
+        "tokens/s",
+        "first p50 s",
+        "p95 s",
+        "reused",
+        "of repeated",
+        "guessed",
+        "right",
+    ]);
+    for Run {
+        server,
+        load,
+        figures,
+    } in &report.runs
+    {
+        let share = |part: usize, all: usize| match all {
+            0 => "-".to_owned(),
+            all => format!("{:.0} %", 100.0 * part as f64 / all as f64),
+        };
+        table.add_row([
+            format!("{:?}", load.kind).to_lowercase(),
+            load.turns.to_string(),
+            load.clients.to_string(),
+            server.name().to_owned(),
+            format!("{:.1}", figures.tokens_per_second),
+            format!("{:.2}", figures.first_token_p50),
+            format!("{:.2}", figures.first_token_p95),
+            share(figures.reused_tokens, figures.prompt_tokens),
+            share(figures.repeated_reused, figures.repeated_tokens),
+            share(figures.drafted_tokens, figures.output_tokens),
+            share(figures.accepted_tokens, figures.drafted_tokens),
+        ]);
+    }
+    println!("{table}\n");
+    let pace = report.pace.iter();
+    let pace: Vec<_> = pace.map(|(size, ms)| format!("{size}: {ms:.0}")).collect();
+    println!("a step of so many tokens, ms: {}", pace.join(", "));
+    let cancel = report.cancel_ms.iter().map(|ms| format!("{ms:.0}"));
+    println!(
+        "from giving a reply up to a free slot, ms: {}",
+        cancel.collect::<Vec<_>>().join(", ")
+    );
+    println!(
+        "scheduling: {:.2} % of the time in steps",
+        report.scheduling * 100.0
+    );
+    if let (Some(all), Some(beyond)) = (report.resident_mb, report.beyond_mb) {
+        println!("memory: {all:.0} MB, {beyond:.0} MB beyond the model file and the KV cache");
+    }
+    if let Some(peer) = report.peer_resident_mb {
+        println!("memory of llama-server: {peer:.0} MB");
+    }
+}
