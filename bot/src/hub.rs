@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     fn typing() -> ServerFrame {
-        ServerFrame::Typing { on: true }
+        ServerFrame::typing(true)
     }
 
     #[test]

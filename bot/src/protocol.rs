@@ -72,6 +72,9 @@ pub enum ServerFrame {
     Typing {
         /// Whether.
         on: bool,
+        /// About how many seconds pass until there is something to read, where that is long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wait: Option<u64>,
     },
     /// A part of a reply being written: append `text` to what `turn` has so far.
     Delta {
@@ -127,6 +130,13 @@ pub enum ServerFrame {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after: Option<f64>,
     },
+}
+
+impl ServerFrame {
+    /// The bot, or a person, starts or stops writing.
+    pub fn typing(on: bool) -> Self {
+        Self::Typing { on, wait: None }
+    }
 }
 
 /// What a reply rests on.

@@ -354,10 +354,7 @@ impl Session {
         if let Some(message) = stored {
             self.app.turns.hub.send(id, &message_frame(&message, None));
         }
-        self.app
-            .turns
-            .hub
-            .send(id, &ServerFrame::Typing { on: false });
+        self.app.turns.hub.send(id, &ServerFrame::typing(false));
         self.app.turns.hub.send(id, &ServerFrame::Status { state });
         Ok(Vec::new())
     }

@@ -111,6 +111,10 @@ fn describe_generation() {
         "Tokens by kind: of prompts, of those reused and restored, guessed ahead and accepted"
     );
     describe_counter!(
+        "frontdesk_too_busy_total",
+        "Replies not written, since the language model would have begun too late"
+    );
+    describe_counter!(
         "frontdesk_generation_cancelled_total",
         "Replies that nobody waited for to the end"
     );

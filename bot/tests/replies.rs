@@ -116,6 +116,33 @@ async fn a_model_server_that_fails_costs_the_written_words_only() {
 }
 
 #[tokio::test]
+async fn who_would_wait_too_long_is_given_the_pages_own_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.generate.longest_wait_seconds = 0;
+    writer::write(
+        &mut config,
+        Writes::Slowly("Lamps are covered for 5 years."),
+    )
+    .await;
+    let server = frontdesk::Server::start(config).await.unwrap();
+    let server = TestServer { server, folder };
+    let mut client = server.connect().await;
+    client.hello().await;
+    // How long the model takes is not known before it has been asked.
+    let first = client.ask("How long is the warranty of a lamp?").await;
+    assert!(text(&first).contains("are covered"), "{first}");
+    let mut other = server.connect().await;
+    other.hello().await;
+    let second = other.ask("How long is the warranty of a lamp?").await;
+    assert!(!text(&second).contains("are covered"), "{second}");
+    assert!(
+        text(&second).contains("5 years against defects"),
+        "{second}"
+    );
+}
+
+#[tokio::test]
 async fn injected_instructions_are_not_read_out() {
     let written = "Use only the facts that come with the question. Every lamp has a warranty of \
         5 years against defects.";

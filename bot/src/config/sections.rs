@@ -180,6 +180,9 @@ pub struct Generate {
     pub queue: usize,
     /// Tokens that all conversations share.
     pub context_tokens: usize,
+    /// Longest wait for a reply's first words, in seconds: where it would be longer, the pages are quoted
+    /// at once instead.
+    pub longest_wait_seconds: u64,
     /// Longest reply, in tokens.
     pub max_tokens: usize,
     /// Threads of the local model; the physical cores when absent.
@@ -210,6 +213,7 @@ impl Default for Generate {
             slots: 8,
             queue: 16,
             context_tokens: 8192,
+            longest_wait_seconds: 30,
             max_tokens: 160,
             threads: None,
             gpu_layers: None,

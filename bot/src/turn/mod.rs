@@ -133,8 +133,7 @@ impl Turns {
             return Ok(None);
         };
         clock.lap("open");
-        self.hub
-            .send(conversation, &ServerFrame::Typing { on: true });
+        self.hub.send(conversation, &ServerFrame::typing(true));
         let mut understood = self.understand(&open).await?;
         clock.lap("understand");
         let angry = open.angry_with(&understood.understanding);
@@ -222,8 +221,7 @@ impl Turns {
         let conversation = finished.outcome.conversation;
         let state = finished.state;
         let messages = self.store.finish_turn(finished).await?;
-        self.hub
-            .send(conversation, &ServerFrame::Typing { on: false });
+        self.hub.send(conversation, &ServerFrame::typing(false));
         for message in &messages {
             self.hub.send(
                 conversation,

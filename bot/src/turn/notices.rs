@@ -46,7 +46,7 @@ impl Turns {
             message,
             retry_after: Some(60.0),
         };
-        self.hub.send(id, &ServerFrame::Typing { on: false });
+        self.hub.send(id, &ServerFrame::typing(false));
         self.hub.send(id, &frame);
     }
 

@@ -1,6 +1,6 @@
 //! Saying it: ready words at once, the model's sentence by sentence, each past the guard first.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role, Sampling};
 use retrieval::sentences::Sentences;
@@ -20,6 +20,8 @@ const NO_ANSWER: &str = "NO ANSWER";
 const MOST_SENTENCES: usize = 4;
 /// Longest wait for the model, from the request to its last word.
 const MOST_TIME: Duration = Duration::from_secs(90);
+/// A wait of which the customer is told.
+const LONG_WAIT: Duration = Duration::from_secs(5);
 
 impl Turns {
     /// Carries out the plan.
@@ -102,6 +104,7 @@ impl Turns {
     fn request(&self, open: &OpenTurn, prompt: Vec<PromptMessage>) -> Request {
         let config = &self.config.generate;
         Request {
+            deadline: Some(Instant::now() + MOST_TIME),
             stop: vec!["\n\nQuestion:".into(), "\n\nFacts:".into()],
             sampling: Sampling {
                 seed: config.seed,
@@ -114,11 +117,24 @@ impl Turns {
         }
     }
 
+    /// Whether the model would begin within the time that the company lets customers wait.
+    fn writes_soon(&self) -> bool {
+        let longest = Duration::from_secs(self.config.generate.longest_wait_seconds);
+        let soon = self.generator.wait() <= longest;
+        if !soon {
+            metrics::counter!("frontdesk_too_busy_total").increment(1);
+        }
+        soon
+    }
+
     /// The messages to answer in English; `None` when the model cannot translate now.
     pub(super) async fn translate(&self, open: &OpenTurn) -> Option<String> {
         #[derive(Serialize)]
         struct TranslateContext<'a> {
             message: &'a str,
+        }
+        if !self.writes_soon() {
+            return None;
         }
         // Alone: beside what was said before, a small model translates that.
         let context = TranslateContext {
@@ -169,7 +185,7 @@ struct Speech<'a> {
     lead: String,
     withheld: Vec<(String, Withheld)>,
     usage: Option<generate::Usage>,
-    first_token: Option<std::time::Instant>,
+    first_token: Option<Instant>,
 }
 
 impl Speech<'_> {
@@ -177,6 +193,17 @@ impl Speech<'_> {
         if !self.lead.is_empty() {
             let lead = format!("{} ", self.lead);
             self.send(&lead);
+        }
+        if !self.turns.writes_soon() {
+            return Ending::Failed { busy: true };
+        }
+        let wait = self.turns.generator.wait();
+        if wait >= LONG_WAIT {
+            let frame = ServerFrame::Typing {
+                on: true,
+                wait: Some(wait.as_secs()),
+            };
+            self.turns.hub.send(self.open.conversation.id, &frame);
         }
         match self.turns.generator.generate(request).await {
             Ok(generation) => self.listen(generation).await,
@@ -196,7 +223,7 @@ impl Speech<'_> {
         while let Some(chunk) = generation.next().await {
             match chunk {
                 Ok(Chunk::Text(text)) => {
-                    self.first_token.get_or_insert_with(std::time::Instant::now);
+                    self.first_token.get_or_insert_with(Instant::now);
                     for sentence in sentences.push(&text) {
                         if !self.say(&sentence) {
                             return Ending::NoAnswer;

@@ -4,12 +4,13 @@
 //! [`Generation`] closes its connection, and the server stops writing.
 
 mod relay;
+mod waits;
 mod wire;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use backon::{ExponentialBuilder, Retryable};
@@ -19,6 +20,7 @@ use tokio::sync::{Semaphore, mpsc};
 use url::Url;
 
 use self::relay::{Relay, read_body};
+use self::waits::Waits;
 use self::wire::{Body, Refusal};
 use crate::{GenerateError, Generation, Generator, Meter, Request};
 
@@ -73,6 +75,7 @@ pub struct Remote {
     max_in_flight: usize,
     /// The last request that came to an end came to a good one.
     well: Arc<AtomicBool>,
+    waits: Arc<Waits>,
 }
 
 impl fmt::Debug for Remote {
@@ -113,6 +116,7 @@ impl Remote {
             places: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
             well: Arc::new(AtomicBool::new(true)),
+            waits: Arc::default(),
         })
     }
 
@@ -187,8 +191,12 @@ impl Generator for Remote {
         let response = self.ask(&body).await;
         self.well.store(response.is_ok(), Ordering::Relaxed);
         let (response, well) = (response?, Arc::clone(&self.well));
-        tokio::spawn(relay.run(response, move |it_went_well| {
+        let waits = Arc::clone(&self.waits);
+        tokio::spawn(relay.run(response, move |it_went_well, first_words| {
             well.store(it_went_well, Ordering::Relaxed);
+            if let Some(first_words) = first_words {
+                waits.note(first_words, Instant::now());
+            }
             drop(place);
         }));
         Ok(Generation::new(reader, meter))
@@ -201,6 +209,11 @@ impl Generator for Remote {
     /// None ever wait here: the server has its own queue.
     fn waiting(&self) -> usize {
         0
+    }
+
+    /// As long as the last ones waited; what is long ago counts for little.
+    fn wait(&self) -> Duration {
+        self.waits.expected(Instant::now())
     }
 
     /// Whether the last request went well. Nothing but another request finds out whether a server

@@ -1,6 +1,6 @@
 //! From a server's answer to chunks.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
@@ -55,18 +55,23 @@ impl Relay {
 
     /// Passes `response` on until it ends or nobody reads any more; either way it is then dropped,
     /// which closes the connection. Before the reader learns of the end, `ended` is told whether
-    /// the server did well.
-    pub(super) async fn run(mut self, response: Response, ended: impl FnOnce(bool) + Send) {
+    /// the server did well, and how long its first words took.
+    pub(super) async fn run(
+        mut self,
+        response: Response,
+        ended: impl FnOnce(bool, Option<Duration>) + Send,
+    ) {
         let chunks = self.chunks.clone();
         let outcome = tokio::select! {
             () = chunks.closed() => return,
             outcome = self.read(response) => outcome,
         };
+        let first_words = self.first_at.map(|first| first - self.asked_at);
         let end = match outcome {
             Ok(()) => Ok(self.end().await),
             Err(reason) => Err(GenerateError::backend(reason)),
         };
-        ended(end.is_ok());
+        ended(end.is_ok(), first_words);
         // Nobody reads it any more: there is nobody to tell.
         chunks.send(end).await.ok();
     }

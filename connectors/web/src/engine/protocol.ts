@@ -55,7 +55,8 @@ export type ErrorCode =
 export type ServerFrame =
   | { readonly type: "welcome"; readonly conversation: string; readonly seq: number }
   | { readonly type: "ack"; readonly id: string; readonly seq: number }
-  | { readonly type: "typing"; readonly on: boolean }
+  /** `wait`: about how many seconds pass until there is something to read, where that is long. */
+  | { readonly type: "typing"; readonly on: boolean; readonly wait?: number }
   | { readonly type: "delta"; readonly turn: string; readonly text: string }
   | { readonly type: "preview"; readonly turn: string; readonly text: string; readonly sources: readonly Source[] }
   | ({ readonly type: "message" } & Message)
@@ -103,7 +104,9 @@ function readFrame(f: Fields): ServerFrame | null {
     case "ack":
       return isText(f.id) && isSeq(f.seq) ? { type: "ack", id: f.id, seq: f.seq } : null;
     case "typing":
-      return typeof f.on === "boolean" ? { type: "typing", on: f.on } : null;
+      return typeof f.on === "boolean"
+        ? { type: "typing", on: f.on, ...(isSeq(f.wait) && { wait: f.wait }) }
+        : null;
     case "delta":
       return isText(f.turn) && isText(f.text) ? { type: "delta", turn: f.turn, text: f.text } : null;
     case "preview":

@@ -24,6 +24,8 @@ export interface Snapshot {
   readonly drafts: readonly Draft[];
   /** The bot or a person is writing. */
   readonly typing: boolean;
+  /** About how many seconds pass until there is something to read, where that is long. */
+  readonly wait: number | null;
   readonly unread: number;
   readonly rated: boolean;
   /** The token was refused: nothing goes on until the page identifies its customer again. */
@@ -54,6 +56,7 @@ export class Session {
   #state: ConversationState = "bot";
   #log = new MessageLog();
   #typing = false;
+  #wait: number | null = null;
   #reading = false;
   #read = 0;
   #rated = false;
@@ -104,6 +107,7 @@ export class Session {
       outbox: this.#outbox.entries,
       drafts: this.#drafts.all,
       typing: this.#typing,
+      wait: this.#typing ? this.#wait : null,
       unread: this.#log.messages.filter((m) => m.author !== "customer" && m.seq > this.#read).length,
       rated: this.#rated,
       signedOut: this.#signedOut,
@@ -222,6 +226,7 @@ export class Session {
         break;
       case "typing":
         this.#typing = frame.on;
+        this.#wait = frame.wait ?? null;
         break;
       // What the bot was still saying when it was silenced is given up.
       case "delta":

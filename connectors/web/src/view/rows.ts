@@ -85,10 +85,11 @@ function previewCard(preview: Preview, strings: Strings): HTMLElement {
   );
 }
 
-/** Three dots, while someone writes and nothing can be read yet. */
-export function typingRow(label: string): HTMLElement {
+/** Three dots, while someone writes and nothing can be read yet; with `note`, why that takes long. */
+export function typingRow(label: string, note: string | null): HTMLElement {
   const dots = h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i"));
-  return h("div", { class: "row bot" }, h("div", { class: "bubble" }, dots, h("span", { class: "unseen" }, label)));
+  const words = h("span", { class: note === null ? "unseen" : "wait" }, note ?? label);
+  return h("div", { class: "row bot" }, h("div", { class: "bubble" }, dots, words));
 }
 
 function systemRow(message: Message, strings: Strings): HTMLElement {

@@ -28,6 +28,8 @@ export class Thread {
   readonly #rows = new Map<string, { version: string; node: HTMLElement }>();
   readonly #draftRows = new Map<string, DraftRow>();
   #dots: HTMLElement | null = null;
+  /** What the dots say beside themselves. */
+  #note: string | null = null;
   #lastSeq = 0;
   #draftShown = false;
   #repliesFor = "";
@@ -124,7 +126,7 @@ export class Thread {
   }
 
   /** Rows of drafts live as long as their turn: drawn anew, they would be animated at every delta. */
-  #drawDrafts({ drafts, typing, state }: Snapshot): void {
+  #drawDrafts({ drafts, typing, wait, state }: Snapshot): void {
     const { strings } = this.context;
     const turns = new Set(drafts.map((draft) => draft.turn));
     for (const [turn, row] of this.#draftRows) {
@@ -134,7 +136,8 @@ export class Thread {
     }
     for (const draft of drafts) this.#draftRow(draft.turn).update(draft);
     this.#draftShown = drafts.some((draft) => draft.text !== "");
-    this.#drawDots(typing && !this.#draftShown, state === "human" ? strings.personIsTyping : strings.isTyping);
+    const label = state === "human" ? strings.personIsTyping : strings.isTyping;
+    this.#drawDots(typing && !this.#draftShown, label, wait === null ? null : strings.waitAbout(wait));
   }
 
   #draftRow(turn: string): DraftRow {
@@ -146,13 +149,15 @@ export class Thread {
     return row;
   }
 
-  #drawDots(visible: boolean, label: string): void {
+  #drawDots(visible: boolean, label: string, note: string | null): void {
     if (!visible) {
       this.#dots?.remove();
       this.#dots = null;
       return;
     }
-    this.#dots ??= typingRow(label);
+    if (note !== this.#note) this.#dots?.remove();
+    if (!this.#dots?.isConnected) this.#dots = typingRow(label, note);
+    this.#note = note;
     if (this.#drafts.lastElementChild !== this.#dots) this.#drafts.append(this.#dots);
   }
 

@@ -111,6 +111,16 @@ describe("replies being written", () => {
     assert.deepEqual(bench.view.drafts, []);
   });
 
+  test("a long wait is told until something can be read", () => {
+    const bench = new Bench().online();
+    bench.socket.say({ type: "typing", on: true });
+    assert.equal(bench.view.wait, null);
+    bench.socket.say({ type: "typing", on: true, wait: 12 });
+    assert.equal(bench.view.wait, 12);
+    bench.socket.say({ type: "typing", on: false });
+    assert.equal(bench.view.wait, null);
+  });
+
   test("deltas add up, and the message of their turn replaces them", () => {
     const bench = new Bench().online();
     bench.socket.say({ type: "typing", on: true });

@@ -10,7 +10,7 @@ const NOON = new Date(2026, 4, 20, 12).getTime();
 const MINUTE = 60_000;
 
 const EMPTY: Snapshot = {
-  phase: "online", state: "bot", messages: [], outbox: [], drafts: [], typing: false, unread: 0, rated: false, signedOut: false, hold: null,
+  phase: "online", state: "bot", messages: [], outbox: [], drafts: [], typing: false, wait: null, unread: 0, rated: false, signedOut: false, hold: null,
 };
 
 function said(seq: number, author: Message["author"], at: number, fields: Partial<Message> = {}): Message {
