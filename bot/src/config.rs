@@ -178,7 +178,7 @@ impl Config {
         let remote = generate.backend == Backend::Remote;
         vec![
             Check::new(
-                !remote || generate.url.is_some(),
+                !remote || !generate.url.is_empty(),
                 "generate.url is needed with generate.backend = \"remote\", for example \"http://127.0.0.1:8000/v1\"",
             ),
             Check::new(

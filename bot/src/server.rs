@@ -335,10 +335,10 @@ fn load_generator(config: &Config, models: &ModelStore) -> Result<Loaded, StartE
             };
             let api_key = generate.api_key.as_ref().map(Secret::reveal);
             let remote = Remote::new(RemoteConfig {
-                base_url: generate
-                    .url
-                    .clone()
-                    .ok_or_else(|| missing("generate.url"))?,
+                base_urls: match generate.url.as_slice() {
+                    [] => return Err(missing("generate.url").into()),
+                    urls => urls.to_vec(),
+                },
                 model: generate
                     .model
                     .clone()

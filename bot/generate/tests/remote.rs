@@ -81,7 +81,7 @@ async fn answer(
 
 fn config(base_url: &str) -> RemoteConfig {
     RemoteConfig {
-        base_url: base_url.parse().unwrap(),
+        base_urls: vec![base_url.parse().unwrap()],
         model: "local-model".to_owned(),
         api_key: Some(KEY.to_owned().into()),
         connect_timeout: Duration::from_secs(2),
@@ -260,6 +260,43 @@ async fn a_server_that_stays_overloaded_is_busy() {
         "never"
     );
     assert!(remote.healthy());
+}
+
+#[tokio::test]
+async fn another_server_is_asked_at_once_when_one_fails() {
+    for refusal in [
+        status(500, &[], json!({})),
+        status(429, &[("retry-after", "60")], json!({})),
+    ] {
+        let failing = Fake::new([refusal]).await;
+        let well = Fake::new([good("Hi"), good("Hi")]).await;
+        let gone = "http://127.0.0.1:9/v1";
+        let base_urls = [gone, &failing.base_url, &well.base_url];
+        let remote = Remote::new(RemoteConfig {
+            base_urls: base_urls.map(|url| url.parse().unwrap()).to_vec(),
+            ..config(gone)
+        })
+        .unwrap();
+        let reply = remote.generate(request()).await.unwrap();
+        assert_eq!(read(reply).await.0, "Hi");
+        assert_eq!((failing.requests().len(), well.requests().len()), (1, 1));
+        assert!(remote.healthy());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_keeps_failing_is_left_alone_and_tried_again() {
+    let broken = || status(500, &[("retry-after-ms", "1")], json!({}));
+    let fake = Fake::new([broken(), broken(), broken(), good("Hi")]).await;
+    let remote = fake.remote();
+    assert!(remote.generate(request()).await.is_err());
+    assert_eq!(fake.requests().len(), 3);
+    let error = remote.generate(request()).await.unwrap_err().to_string();
+    assert!(error.contains("asked again"), "{error}");
+    assert_eq!(fake.requests().len(), 3, "it was left alone");
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    let reply = remote.generate(request()).await.unwrap();
+    assert_eq!(read(reply).await.0, "Hi");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ impl Peer {
             .spawn()
             .with_context(|| format!("{} cannot be started", settings.program.display()))?;
         let remote = Remote::new(RemoteConfig {
-            base_url: format!("http://127.0.0.1:{port}/v1").parse()?,
+            base_urls: vec![format!("http://127.0.0.1:{port}/v1").parse()?],
             model: "peer".to_owned(),
             api_key: None,
             connect_timeout: Duration::from_secs(5),

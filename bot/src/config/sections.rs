@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use generate::{CacheType, FlashAttention};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use super::Secret;
@@ -167,11 +167,13 @@ pub enum Backend {
 pub struct Generate {
     /// `local`, `remote` or `none`.
     pub backend: Backend,
-    /// Base address of the remote server (`http://127.0.0.1:8000/v1`).
-    pub url: Option<Url>,
-    /// Model name at the remote server.
+    /// Base address of the remote server (`http://127.0.0.1:8000/v1`), or a list: requests then go to the
+    /// least busy of those that answer.
+    #[serde(deserialize_with = "one_or_more")]
+    pub url: Vec<Url>,
+    /// Model name at the remote servers.
     pub model: Option<String>,
-    /// API key of the remote server.
+    /// API key of the remote servers.
     pub api_key: Option<Secret>,
     /// Conversations written for at once, 1 to 64. They share `context_tokens`, so more slots cost no
     /// memory, only patience when all are used.
@@ -207,7 +209,7 @@ impl Default for Generate {
     fn default() -> Self {
         Self {
             backend: Backend::Local,
-            url: None,
+            url: Vec::new(),
             model: None,
             api_key: None,
             slots: 8,
@@ -225,6 +227,22 @@ impl Default for Generate {
             seed: 1,
         }
     }
+}
+
+/// A value, or a list of such.
+fn one_or_more<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore<T> {
+        One(T),
+        More(Vec<T>),
+    }
+    Ok(match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(one) => vec![one],
+        OneOrMore::More(more) => more,
+    })
 }
 
 /// Understanding messages.

@@ -38,7 +38,7 @@ pub(crate) async fn write(config: &mut Config, writes: Writes) {
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
     config.generate.backend = frontdesk::Backend::Remote;
-    config.generate.url = Some(url.parse().unwrap());
+    config.generate.url = vec![url.parse().unwrap()];
     config.generate.model = Some("theirs".to_owned());
 }
 

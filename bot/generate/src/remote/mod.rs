@@ -1,15 +1,18 @@
-//! A model behind a server that speaks OpenAI's chat completions: llama-server, vLLM, a provider.
+//! A model behind servers that speak OpenAI's chat completions: llama-server, vLLM, a provider.
 //!
-//! A request is tried again only while nothing of its reply has been read. Dropping a
-//! [`Generation`] closes its connection, and the server stops writing.
+//! Of several servers the least busy is asked, the same one for all turns of a conversation where
+//! that costs little: it still has in its cache what was said. One that fails is left alone for a
+//! while, and another is asked. A request is tried again only while nothing of its reply has been
+//! read. Dropping a [`Generation`] closes its connection, and the server stops writing.
 
 mod relay;
+mod server;
 mod waits;
 mod wire;
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -20,7 +23,7 @@ use tokio::sync::{Semaphore, mpsc};
 use url::Url;
 
 use self::relay::{Relay, read_body};
-use self::waits::Waits;
+use self::server::{InFlight, Server};
 use self::wire::{Body, Refusal};
 use crate::{GenerateError, Generation, Generator, Meter, Request};
 
@@ -30,6 +33,9 @@ const UNREAD_CHUNKS: usize = 64;
 const IDLE: Duration = Duration::from_secs(4);
 /// Most bytes read of an error's explanation.
 const EXPLANATION: usize = 64 << 10;
+/// How many times as busy as the least busy server that of a conversation may be: to compute anew what
+/// was said costs about as much.
+const LOYALTY: f64 = 2.0;
 
 /// A key that is never shown.
 #[derive(Clone, serde::Deserialize)]
@@ -51,8 +57,8 @@ impl fmt::Debug for ApiKey {
 /// Where a [`Remote`] is.
 #[derive(Clone, Debug)]
 pub struct RemoteConfig {
-    /// Up to and including `/v1`.
-    pub base_url: Url,
+    /// Up to and including `/v1`, at least one; all serve the same model.
+    pub base_urls: Vec<Url>,
     /// The model's name there.
     pub model: String,
     /// Sent as a bearer token.
@@ -65,17 +71,14 @@ pub struct RemoteConfig {
     pub max_in_flight: usize,
 }
 
-/// A model on a server.
+/// A model on one server, or several.
 pub struct Remote {
     client: Client,
-    endpoint: Url,
+    servers: Vec<Arc<Server>>,
     model: String,
     api_key: Option<ApiKey>,
     places: Arc<Semaphore>,
     max_in_flight: usize,
-    /// The last request that came to an end came to a good one.
-    well: Arc<AtomicBool>,
-    waits: Arc<Waits>,
 }
 
 impl fmt::Debug for Remote {
@@ -91,8 +94,13 @@ impl Remote {
     /// it the HTTP client would panic.
     ///
     /// # Errors
-    /// [`GenerateError::Backend`] when URL or key cannot be used.
+    /// [`GenerateError::Backend`] when a URL or the key cannot be used.
     pub fn new(config: RemoteConfig) -> Result<Self, GenerateError> {
+        if config.base_urls.is_empty() {
+            return Err(GenerateError::backend("it has no base URL; set one"));
+        }
+        let servers = config.base_urls.into_iter().map(Server::new);
+        let servers = servers.map(|server| server.map(Arc::new));
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Another thread may be faster; one provider is as good as the other.
             rustls::crypto::ring::default_provider()
@@ -110,24 +118,26 @@ impl Remote {
         let max_in_flight = config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             client,
-            endpoint: endpoint(config.base_url)?,
+            servers: servers.collect::<Result<_, _>>()?,
             model: config.model,
             api_key: config.api_key,
             places: Arc::new(Semaphore::new(max_in_flight)),
             max_in_flight,
-            well: Arc::new(AtomicBool::new(true)),
-            waits: Arc::default(),
         })
     }
 
     /// Sends `body`, again after a failure that may pass.
-    async fn ask(&self, body: &Body<'_>) -> Result<Response, GenerateError> {
+    async fn ask(
+        &self,
+        body: &Body<'_>,
+        conversation: Option<u64>,
+    ) -> Result<(Response, InFlight), GenerateError> {
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(8))
             .with_max_times(2)
             .with_jitter();
-        let response = (|| self.try_once(body))
+        let response = (|| self.ask_one_of(body, conversation))
             .retry(backoff)
             .when(|refusal: &Refusal| refusal.may_retry)
             .adjust(|refusal, delay| delay.map(|delay| refusal.retry_after.unwrap_or(delay)))
@@ -135,10 +145,69 @@ impl Remote {
         response.map_err(|refusal| refusal.error)
     }
 
-    async fn try_once(&self, body: &Body<'_>) -> Result<Response, Refusal> {
+    /// Sends `body` to one server after the other until one takes it; the last one's refusal.
+    async fn ask_one_of(
+        &self,
+        body: &Body<'_>,
+        conversation: Option<u64>,
+    ) -> Result<(Response, InFlight), Refusal> {
+        let mut refused = Refusal {
+            error: GenerateError::backend(
+                "its server has failed several times, and is asked again within a minute",
+            ),
+            may_retry: false,
+            is_broken: true,
+            retry_after: None,
+        };
+        for server in self.in_order(conversation) {
+            let in_flight = InFlight::at(server);
+            refused = match self.try_once(server, body).await {
+                Ok(response) => return Ok((response, in_flight)),
+                Err(refusal) => refusal,
+            };
+            if refused.is_broken {
+                server.failed();
+            } else {
+                server.declined();
+            }
+            // Other servers would say the same of the request, or the customer has waited long enough.
+            if !refused.may_retry {
+                break;
+            }
+        }
+        Err(refused)
+    }
+
+    /// The servers to ask, the best first: the least busy one, but that of the conversation if it is
+    /// hardly busier. Those that have just failed again and again are left out.
+    fn in_order(&self, conversation: Option<u64>) -> Vec<&Arc<Server>> {
+        let now = Instant::now();
+        let asked = self.servers.iter().filter(|server| server.is_asked());
+        let mut loads: Vec<_> = asked.map(|server| (server.load(now), server)).collect();
+        loads.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let least = loads.first().map_or(0.0, |(load, _)| *load);
+        let home = conversation.and_then(|conversation| {
+            let drawn = |(_, (_, server)): &(usize, &(f64, &Arc<Server>))| {
+                let mut hasher = DefaultHasher::new();
+                (conversation, server.endpoint().as_str()).hash(&mut hasher);
+                hasher.finish()
+            };
+            // Rendezvous hashing: when a server comes or goes, the others keep their conversations.
+            let home = loads.iter().enumerate().max_by_key(drawn);
+            home.filter(|(_, (load, _))| *load <= least * LOYALTY)
+                .map(|(index, _)| index)
+        });
+        if let Some(home) = home {
+            let home = loads.remove(home);
+            loads.insert(0, home);
+        }
+        loads.into_iter().map(|(_, server)| server).collect()
+    }
+
+    async fn try_once(&self, server: &Server, body: &Body<'_>) -> Result<Response, Refusal> {
         let sent = self
             .client
-            .post(self.endpoint.clone())
+            .post(server.endpoint().clone())
             .json(body)
             .send()
             .await;
@@ -146,6 +215,7 @@ impl Remote {
             // Asking twice harms nobody. A server closes connections that it thinks idle, at times just
             // when a request is on its way.
             may_retry: error.is_connect() || error.is_request() && !error.is_timeout(),
+            is_broken: true,
             retry_after: None,
             error: failure("its server cannot be reached; check its base URL", error),
         })?;
@@ -188,14 +258,16 @@ impl Generator for Remote {
         let stops = request.stop.clone();
         let relay = Relay::new(chunks, meter.clone(), stops, request.max_tokens);
         let body = Body::new(&self.model, &request)?;
-        let response = self.ask(&body).await;
-        self.well.store(response.is_ok(), Ordering::Relaxed);
-        let (response, well) = (response?, Arc::clone(&self.well));
-        let waits = Arc::clone(&self.waits);
+        let (response, in_flight) = self.ask(&body, request.conversation).await?;
         tokio::spawn(relay.run(response, move |it_went_well, first_words| {
-            well.store(it_went_well, Ordering::Relaxed);
+            let server = in_flight.server();
+            if it_went_well {
+                server.succeeded();
+            } else {
+                server.failed();
+            }
             if let Some(first_words) = first_words {
-                waits.note(first_words, Instant::now());
+                server.spoke(first_words);
             }
             drop(place);
         }));
@@ -211,15 +283,18 @@ impl Generator for Remote {
         0
     }
 
-    /// As long as the last ones waited; what is long ago counts for little.
+    /// As long as the last ones waited at the fastest server; what is long ago counts for little.
     fn wait(&self) -> Duration {
-        self.waits.expected(Instant::now())
+        let now = Instant::now();
+        let waits = self.servers.iter().filter(|server| server.is_well());
+        let waits = waits.map(|server| server.wait(now));
+        waits.min().unwrap_or_default()
     }
 
-    /// Whether the last request went well. Nothing but another request finds out whether a server
-    /// is back, so this is for showing, not for holding requests back.
+    /// Whether the last request to some server went well. Nothing but another request finds out
+    /// whether a server is back, so this is for showing, not for holding requests back.
     fn healthy(&self) -> bool {
-        self.well.load(Ordering::Relaxed)
+        self.servers.iter().any(|server| server.is_well())
     }
 }
 
@@ -236,21 +311,6 @@ fn headers(key: Option<&ApiKey>) -> Result<HeaderMap, GenerateError> {
     Ok(headers)
 }
 
-/// Where chat completions are under `base`, with or without a slash at its end.
-fn endpoint(mut base: Url) -> Result<Url, GenerateError> {
-    match base.path_segments_mut() {
-        Ok(mut path) => {
-            path.pop_if_empty().extend(["chat", "completions"]);
-        }
-        Err(()) => {
-            return Err(GenerateError::backend(
-                "its base URL is none of a server; set an http URL",
-            ));
-        }
-    }
-    Ok(base)
-}
-
 /// An error of the HTTP client. Its URL is left out: it may hold a password.
 fn failure(reason: &str, error: reqwest::Error) -> GenerateError {
     let error = error.without_url();
@@ -264,28 +324,70 @@ fn failure(reason: &str, error: reqwest::Error) -> GenerateError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_base_url_may_end_in_a_slash() {
-        for base in ["http://localhost:8080/v1", "http://localhost:8080/v1/"] {
-            let endpoint = endpoint(base.parse().unwrap()).unwrap();
-            assert_eq!(
-                endpoint.as_str(),
-                "http://localhost:8080/v1/chat/completions"
-            );
-        }
-        assert!(endpoint("mailto:a@example.com".parse().unwrap()).is_err());
-    }
-
-    #[test]
-    fn a_key_is_shown_nowhere() {
-        let config = RemoteConfig {
-            base_url: "http://localhost/v1".parse().unwrap(),
+    fn config(servers: u16) -> RemoteConfig {
+        let url = |server| format!("http://localhost:{server}/v1").parse().unwrap();
+        RemoteConfig {
+            base_urls: (1..=servers).map(url).collect(),
             model: "m".to_owned(),
             api_key: Some("sk-secret".to_owned().into()),
             connect_timeout: Duration::from_secs(1),
             read_timeout: Duration::from_secs(1),
             max_in_flight: 1,
-        };
+        }
+    }
+
+    fn remote(servers: u16) -> Remote {
+        Remote::new(config(servers)).unwrap()
+    }
+
+    fn first(remote: &Remote, conversation: Option<u64>) -> &Arc<Server> {
+        remote.in_order(conversation).into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn requests_spread_over_the_servers() {
+        let remote = remote(4);
+        let working: Vec<_> = (0..40)
+            .map(|conversation| InFlight::at(first(&remote, Some(conversation))))
+            .collect();
+        let mut of_each = remote.servers.iter().map(|server| {
+            let at = |flight: &&InFlight| std::ptr::eq(flight.server(), &raw const **server);
+            working.iter().filter(at).count()
+        });
+        assert!(of_each.all(|count| (5..=15).contains(&count)));
+    }
+
+    #[test]
+    fn a_conversation_stays_where_it_is_known_while_that_is_not_busier() {
+        let remote = remote(4);
+        let home = Arc::clone(first(&remote, Some(7)));
+        let one = InFlight::at(&home);
+        assert!(Arc::ptr_eq(first(&remote, Some(7)), &home));
+        let two = InFlight::at(&home);
+        assert!(!Arc::ptr_eq(first(&remote, Some(7)), &home));
+        drop((one, two));
+        assert!(Arc::ptr_eq(first(&remote, Some(7)), &home));
+        let others = (0..20).map(|conversation| first(&remote, Some(conversation)));
+        assert!(others.into_iter().any(|other| !Arc::ptr_eq(other, &home)));
+    }
+
+    #[test]
+    fn who_has_failed_is_not_asked() {
+        let remote = remote(2);
+        let home = Arc::clone(first(&remote, Some(7)));
+        (0..3).for_each(|_| home.failed());
+        let order = remote.in_order(Some(7));
+        assert!(order.len() == 1 && !Arc::ptr_eq(order[0], &home));
+    }
+
+    #[test]
+    fn there_must_be_a_server() {
+        assert!(Remote::new(config(0)).is_err());
+    }
+
+    #[test]
+    fn a_key_is_shown_nowhere() {
+        let config = config(1);
         let shown = format!("{config:?}");
         assert!(!shown.contains("sk-secret"), "{shown}");
         let remote = Remote::new(config).unwrap();

@@ -168,6 +168,8 @@ pub(super) struct Refusal {
     pub(super) error: GenerateError,
     /// Whether the same request may succeed a little later.
     pub(super) may_retry: bool,
+    /// Whether the server is out of order, rather than busy or asked for what it cannot do.
+    pub(super) is_broken: bool,
     /// When, if the server said so.
     pub(super) retry_after: Option<Duration>,
 }
@@ -203,6 +205,7 @@ pub(super) fn refusal(
     Refusal {
         error,
         may_retry: wish.map_or(passing, |wish| wish == "true"),
+        is_broken: status.is_server_error() && !overloaded,
         retry_after: retry_after(headers),
     }
 }

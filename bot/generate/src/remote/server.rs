@@ -1,0 +1,231 @@
+//! One server of a model: how busy it is, and whether it is worth asking.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use failsafe::backoff::{self, EqualJittered};
+use failsafe::failure_policy::{self, ConsecutiveFailures};
+use failsafe::{Config, Instrument, StateMachine};
+use url::Url;
+
+use super::waits::Waits;
+use crate::GenerateError;
+
+/// Failures in a row after which a server is left alone for a while.
+const FAILURES: u32 = 3;
+/// How long at first; each time that it fails again, longer.
+const LEFT_ALONE: Duration = Duration::from_secs(2);
+/// How long at most.
+const LEFT_ALONE_AT_MOST: Duration = Duration::from_secs(60);
+/// Seconds that a server takes for its first words at least: what was measured is forgotten with time.
+const LEAST_WAIT: f64 = 0.05;
+
+/// A server and what is known of it.
+#[derive(Debug)]
+pub(super) struct Server {
+    endpoint: Url,
+    in_flight: AtomicUsize,
+    /// Open while it is left alone.
+    breaker: StateMachine<ConsecutiveFailures<EqualJittered>, Watch>,
+    /// The last request that came to an end came to a good one.
+    well: AtomicBool,
+    waits: Waits,
+}
+
+impl Server {
+    /// The server whose API is under `base_url`, with or without a slash at its end.
+    ///
+    /// # Errors
+    /// [`GenerateError::Backend`] when that is no address of a server.
+    pub(super) fn new(base_url: Url) -> Result<Self, GenerateError> {
+        let left_alone = backoff::equal_jittered(LEFT_ALONE, LEFT_ALONE_AT_MOST);
+        let policy = failure_policy::consecutive_failures(FAILURES, left_alone);
+        let endpoint = endpoint(base_url)?;
+        let host = endpoint.host_str().unwrap_or_default();
+        let server = match endpoint.port_or_known_default() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        let breaker = Config::new()
+            .failure_policy(policy)
+            .instrument(Watch { server });
+        Ok(Self {
+            endpoint,
+            in_flight: AtomicUsize::new(0),
+            breaker: breaker.build(),
+            well: AtomicBool::new(true),
+            waits: Waits::default(),
+        })
+    }
+
+    /// Where chat completions are.
+    pub(super) fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
+    /// Whether to ask it: it has not just failed several times.
+    pub(super) fn is_asked(&self) -> bool {
+        self.breaker.is_call_permitted()
+    }
+
+    /// The last request to it went well.
+    pub(super) fn is_well(&self) -> bool {
+        self.well.load(Ordering::Relaxed)
+    }
+
+    /// About how long it keeps one request more waiting, in seconds: good for comparing only.
+    pub(super) fn load(&self, now: Instant) -> f64 {
+        let requests = self.in_flight.load(Ordering::Relaxed) + 1;
+        requests as f64 * self.wait(now).as_secs_f64().max(LEAST_WAIT)
+    }
+
+    /// How long its first words take.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        self.waits.expected(now)
+    }
+
+    /// A request has gone well.
+    pub(super) fn succeeded(&self) {
+        self.well.store(true, Ordering::Relaxed);
+        self.breaker.on_success();
+    }
+
+    /// It was too busy, or did not want this request: it is there.
+    pub(super) fn declined(&self) {
+        self.well.store(false, Ordering::Relaxed);
+    }
+
+    /// It could not be reached, or broke down.
+    pub(super) fn failed(&self) {
+        self.declined();
+        self.breaker.on_error();
+    }
+
+    /// First words came after `wait`.
+    pub(super) fn spoke(&self, wait: Duration) {
+        self.waits.note(wait, Instant::now());
+    }
+}
+
+/// Tells operators whom requests go to no longer.
+#[derive(Debug)]
+struct Watch {
+    /// Host and port: a URL may hold a password.
+    server: String,
+}
+
+impl Instrument for Watch {
+    fn on_call_rejected(&self) {}
+
+    fn on_open(&self) {
+        let server = &self.server;
+        tracing::warn!(
+            server,
+            "a language model's server fails; it is left alone for a while"
+        );
+    }
+
+    fn on_half_open(&self) {
+        let server = &self.server;
+        tracing::info!(
+            server,
+            "a language model's server that failed is asked again"
+        );
+    }
+
+    fn on_closed(&self) {
+        let server = &self.server;
+        tracing::debug!(server, "a language model's server is taken to be well");
+    }
+}
+
+/// A request that a server is working on; it no longer does when this is dropped.
+#[derive(Debug)]
+pub(super) struct InFlight(Arc<Server>);
+
+impl InFlight {
+    /// `server` gets a request.
+    pub(super) fn at(server: &Arc<Server>) -> Self {
+        server.in_flight.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(server))
+    }
+
+    /// Which.
+    pub(super) fn server(&self) -> &Server {
+        &self.0
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Where chat completions are under `base`.
+fn endpoint(mut base: Url) -> Result<Url, GenerateError> {
+    match base.path_segments_mut() {
+        Ok(mut path) => {
+            path.pop_if_empty().extend(["chat", "completions"]);
+        }
+        Err(()) => {
+            return Err(GenerateError::backend(
+                "its base URL is none of a server; set an http URL",
+            ));
+        }
+    }
+    Ok(base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> Arc<Server> {
+        Arc::new(Server::new("http://localhost:8080/v1".parse().unwrap()).unwrap())
+    }
+
+    #[test]
+    fn a_base_url_may_end_in_a_slash() {
+        for base in ["http://localhost:8080/v1", "http://localhost:8080/v1/"] {
+            let endpoint = endpoint(base.parse().unwrap()).unwrap();
+            assert_eq!(
+                endpoint.as_str(),
+                "http://localhost:8080/v1/chat/completions"
+            );
+        }
+        assert!(endpoint("mailto:a@example.com".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn who_fails_again_and_again_is_left_alone() {
+        let server = server();
+        (1..FAILURES).for_each(|_| server.failed());
+        assert!(server.is_asked());
+        server.succeeded();
+        (1..FAILURES).for_each(|_| server.failed());
+        assert!(server.is_asked(), "failures in a row count");
+        server.failed();
+        assert!(!server.is_asked() && !server.is_well());
+    }
+
+    #[test]
+    fn who_is_busy_is_asked_again() {
+        let server = server();
+        (0..20).for_each(|_| server.declined());
+        assert!(server.is_asked() && !server.is_well());
+    }
+
+    #[test]
+    fn the_load_tells_of_requests_and_of_slowness() {
+        let (idle, busy, slow) = (server(), server(), server());
+        let working = InFlight::at(&busy);
+        slow.spoke(Duration::from_secs(1));
+        let now = Instant::now();
+        assert!(idle.load(now) < busy.load(now));
+        assert!(busy.load(now) < slow.load(now));
+        drop(working);
+        assert!((busy.load(now) - idle.load(now)).abs() < 1e-9);
+    }
+}
