@@ -1,4 +1,4 @@
-//! What one step computes: the next token of each reply being written, guesses of those after it, and
+//! What one step computes: the next tokens of replies being written, guesses of those after them, and
 //! pieces of prompts.
 
 use super::pace::Pace;
@@ -9,8 +9,9 @@ const LONGEST_STALL: f64 = 0.5;
 /// Prompt tokens that a step computes beside replies at least, however slow the machine: kernels get
 /// nowhere with fewer.
 const LEAST_PROMPT: usize = 64;
-/// What guesses must gain, as a share of the pace without them: less is noise.
-const LEAST_GAIN: f64 = 0.03;
+/// What guesses, or leaving replies out, must gain, as a share of the pace without: what is expected of
+/// less does not come about, since steps' times and odds are estimates.
+const LEAST_GAIN: f64 = 0.1;
 
 /// What a reply needs next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,16 +24,36 @@ pub(super) enum Need {
         drafted: usize,
         /// The probability that one is right when those before it are.
         odds: f64,
+        /// Where it stands in line: the lower, the longer ago was its last token.
+        place: u64,
     },
+}
+
+/// Hands out places in line.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    last: u64,
+}
+
+impl Line {
+    /// Who stands at `places` has had a turn, and goes behind all others, in the same order.
+    pub(super) fn send_back<'a>(&mut self, places: impl Iterator<Item = &'a mut u64>) {
+        let mut places: Vec<_> = places.collect();
+        places.sort();
+        for place in places {
+            self.last += 1;
+            *place = self.last;
+        }
+    }
 }
 
 /// How many tokens of each reply the next step computes, `largest` at most in all. `needs` are in
 /// order of admission: the prompt that has waited longest is computed first, so that its reply begins
 /// as soon as possible. A reply's token comes with as many guesses as pay for themselves at this
-/// machine's `pace`.
+/// machine's `pace`; where fewer replies a step are written faster, they take turns.
 pub(super) fn plan(needs: &[Need], pace: &Pace, largest: usize) -> Vec<usize> {
-    let is_reply = |need: &&Need| matches!(need, Need::Token { .. });
-    let replies = needs.iter().filter(is_reply).count();
+    let written = written(needs, pace);
+    let replies = written.iter().filter(|is_written| **is_written).count();
     let room = largest.saturating_sub(replies);
     let mut budget = if replies == 0 {
         room
@@ -40,34 +61,64 @@ pub(super) fn plan(needs: &[Need], pace: &Pace, largest: usize) -> Vec<usize> {
         let beside = pace.within(LONGEST_STALL, largest).saturating_sub(replies);
         beside.max(LEAST_PROMPT).min(room)
     };
-    let share = |need: &Need| match *need {
-        Need::Token { .. } => 1,
+    let share = |(need, is_written): (&Need, &bool)| match *need {
+        Need::Token { .. } => usize::from(*is_written),
         Need::Prompt(pending) => {
             let taken = pending.min(budget);
             budget -= taken;
             taken
         }
     };
-    let mut shares: Vec<usize> = needs.iter().map(share).collect();
-    for reply in guesses(needs, pace, replies, shares.iter().sum(), largest) {
+    let mut shares: Vec<usize> = needs.iter().zip(&written).map(share).collect();
+    for reply in guesses(needs, &written, pace, shares.iter().sum(), largest) {
         shares[reply] += 1;
     }
     shares
 }
 
-/// The replies that are given another guess, one entry a guess: the likeliest guesses, as long as what
-/// they are expected to write is more than the machine would write in the same time without them.
-/// `computed` tokens are in the step already.
+/// Which of `needs` are replies that the step writes on: all of them beside a prompt; else as many as
+/// give most tokens a second, those first that stand first in line. Kernels for eight may be slower than
+/// those for six.
+fn written(needs: &[Need], pace: &Pace) -> Vec<bool> {
+    let mut waiting: Vec<(u64, usize)> = Vec::new();
+    for (reply, need) in needs.iter().enumerate() {
+        if let Need::Token { place, .. } = *need {
+            waiting.push((place, reply));
+        }
+    }
+    let all = waiting.len();
+    if all == needs.len() {
+        let rate = |count: usize| count as f64 / pace.step(count);
+        let best = (1..=all).max_by(|a, b| rate(*a).total_cmp(&rate(*b)));
+        let best = best.filter(|best| rate(*best) > rate(all) * (1.0 + LEAST_GAIN));
+        waiting.sort_unstable();
+        waiting.truncate(best.unwrap_or(all));
+    }
+    let mut written = vec![false; needs.len()];
+    waiting
+        .into_iter()
+        .for_each(|(_, reply)| written[reply] = true);
+    written
+}
+
+/// The replies, of those `written` on, that are given another guess, one entry a guess: the likeliest
+/// guesses, as long as what they are expected to write is more than the machine would write in the
+/// same time without them. `computed` tokens are in the step already.
 fn guesses(
     needs: &[Need],
+    written: &[bool],
     pace: &Pace,
-    replies: usize,
     computed: usize,
     largest: usize,
 ) -> Vec<usize> {
+    let replies = written.iter().filter(|is_written| **is_written).count();
     let mut likely: Vec<(f64, usize)> = Vec::new();
-    for (reply, need) in needs.iter().enumerate() {
-        if let Need::Token { drafted, odds } = *need {
+    for (reply, need) in needs
+        .iter()
+        .enumerate()
+        .filter(|(reply, _)| written[*reply])
+    {
+        if let Need::Token { drafted, odds, .. } = *need {
             let right = std::iter::successors(Some(odds), |before| Some(before * odds));
             likely.extend(right.take(drafted).map(|right| (right, reply)));
         }
@@ -114,10 +165,25 @@ mod tests {
     const TOKEN: Need = Need::Token {
         drafted: 0,
         odds: 0.5,
+        place: 0,
     };
 
     fn drafted(drafted: usize, odds: f64) -> Need {
-        Need::Token { drafted, odds }
+        let place = 0;
+        Need::Token {
+            drafted,
+            odds,
+            place,
+        }
+    }
+
+    fn standing(place: u64) -> Need {
+        let (drafted, odds) = (0, 0.5);
+        Need::Token {
+            drafted,
+            odds,
+            place,
+        }
     }
 
     #[test]
@@ -164,8 +230,42 @@ mod tests {
         assert!(shares[1] >= LEAST_PROMPT);
     }
 
+    #[test]
+    fn where_eight_are_slower_than_six_they_take_turns() {
+        let millis = [(1, 40), (2, 60), (4, 100), (6, 140), (8, 290), (64, 900)];
+        let pace = Pace::new(millis.map(|(size, millis)| (size, Duration::from_millis(millis))));
+        let shares = plan(&[3, 1, 9, 4, 2, 6, 5, 8].map(standing), &pace, 256);
+        assert_eq!(
+            shares,
+            [1, 1, 0, 1, 1, 1, 1, 0],
+            "who stands first is served"
+        );
+        let (mut line, mut places, mut tokens) = (Line::default(), [0; 8], [0; 8]);
+        for _ in 0..40 {
+            let shares = plan(&places.map(standing), &pace, 256);
+            let served = places.iter_mut().zip(&shares);
+            line.send_back(
+                served
+                    .filter(|(_, share)| **share > 0)
+                    .map(|(place, _)| place),
+            );
+            for (tokens, share) in tokens.iter_mut().zip(shares) {
+                *tokens += share;
+            }
+        }
+        assert_eq!(tokens, [30; 8], "everybody is served alike");
+        let beside_a_prompt = plan(&[&[TOKEN; 8][..], &[Need::Prompt(9)]].concat(), &pace, 256);
+        assert_eq!(beside_a_prompt, [1, 1, 1, 1, 1, 1, 1, 1, 9]);
+        assert_eq!(plan(&[TOKEN; 6], &pace, 256), [1; 6]);
+    }
+
     fn needs() -> impl Strategy<Value = Vec<Need>> {
-        let token = (0usize..16, 0.0..1.0).prop_map(|(count, odds)| drafted(count, odds));
+        let token = (0usize..16, 0.0..1.0, 0u64..9);
+        let token = token.prop_map(|(drafted, odds, place)| Need::Token {
+            drafted,
+            odds,
+            place,
+        });
         let need = prop_oneof![token, (1usize..600).prop_map(Need::Prompt)];
         proptest::collection::vec(need, 1..8)
     }
@@ -184,8 +284,11 @@ mod tests {
             let mut unread = false;
             for (need, share) in needs.iter().zip(&shares) {
                 match *need {
-                    Need::Token { drafted, .. } => {
-                        prop_assert!((1..=1 + drafted).contains(share));
+                    Need::Token { drafted, place, .. } => {
+                        prop_assert!(*share <= 1 + drafted);
+                        let behind = |other: &Need| matches!(other, Need::Token { place: p, .. } if *p > place);
+                        let overtaken = needs.iter().zip(&shares).any(|(n, s)| behind(n) && *s > 0);
+                        prop_assert!(*share > 0 || !overtaken, "somebody jumped the queue");
                     }
                     Need::Prompt(pending) => {
                         prop_assert!(*share <= pending);

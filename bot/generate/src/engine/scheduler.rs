@@ -13,7 +13,7 @@ use super::draft::Trust;
 use super::fair::FairQueue;
 use super::load::{Board, Habits};
 use super::pace::Pace;
-use super::plan::plan;
+use super::plan::{Line, plan};
 use super::shelf::Shelving;
 use super::slots::{Edit, SlotId, Slots};
 use super::writing::{Job, Writing};
@@ -86,6 +86,8 @@ pub(super) struct Scheduler<B: Backend> {
     queue: FairQueue<Job>,
     /// In order of admission.
     writing: Vec<Writing<B::Sampler>>,
+    /// In which replies take turns where a step leaves some out.
+    line: Line,
     tuning: Tuning,
     trust: Trust,
     habits: Habits,
@@ -108,6 +110,7 @@ impl<B: Backend> Scheduler<B> {
             jobs,
             queue: FairQueue::default(),
             writing: Vec::new(),
+            line: Line::default(),
             tuning,
             trust: Trust::default(),
             habits: Habits::default(),
@@ -252,6 +255,10 @@ impl<B: Backend> Scheduler<B> {
         for entry in &batch {
             self.slots.push(entry.slot, entry.token);
         }
+        let served = self.writing.iter_mut().zip(&shares);
+        let served = served.filter(|(_, share)| **share > 0);
+        self.line
+            .send_back(served.map(|(writing, _)| writing.place()));
         let mut next = 0;
         for (index, share) in shares.into_iter().enumerate() {
             let first = next;

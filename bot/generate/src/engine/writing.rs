@@ -61,6 +61,8 @@ pub(super) struct Writing<S> {
     /// What is guessed to come next.
     draft: Option<Draft>,
     record: Record,
+    /// Where it stands in line for the next step.
+    place: u64,
     usage: Usage,
     admitted_at: Instant,
     first_token_at: Option<Instant>,
@@ -90,6 +92,7 @@ impl<S> Writing<S> {
             speculate: job.speculate,
             draft: None,
             record: Record::default(),
+            place: 0,
             usage,
             admitted_at,
             first_token_at: None,
@@ -123,7 +126,13 @@ impl<S> Writing<S> {
         Need::Token {
             drafted: drafted.map_or(0, |draft| draft.tokens.len()),
             odds: drafted.map_or(0.0, |draft| trust.odds(draft.matched, &self.record)),
+            place: self.place,
         }
+    }
+
+    /// Where it stands in line.
+    pub(super) fn place(&mut self) -> &mut u64 {
+        &mut self.place
     }
 
     /// Guesses what comes after what it has.
