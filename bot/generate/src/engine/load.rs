@@ -50,9 +50,15 @@ impl Board {
         stats.scheduling += turn.saturating_sub(computed);
     }
 
+    /// So many bytes of host memory hold states.
+    pub(super) fn keep(&self, bytes: usize) {
+        self.stats.lock().kept_bytes = bytes;
+    }
+
     /// What was found out at the start.
-    pub(super) fn found(&self, pace: &Pace, cache_bytes: usize) {
+    pub(super) fn found(&self, device: String, pace: &Pace, cache_bytes: usize) {
         let mut stats = self.stats.lock();
+        stats.device = device;
         stats.pace = pace.knots().collect();
         stats.cache_bytes = cache_bytes;
     }

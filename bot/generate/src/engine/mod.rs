@@ -2,6 +2,7 @@
 //! at once. Here is the handle; `scheduler` is the thread, `slots` its cache, `llama` the model.
 
 mod chooser;
+mod devices;
 mod draft;
 mod fair;
 mod llama;
@@ -92,10 +93,14 @@ pub enum FlashAttention {
 pub struct EngineStats {
     /// Replies being written.
     pub running: usize,
+    /// What it computes with.
+    pub device: String,
     /// What steps cost on this machine as it was found at the start: tokens, and the time they take.
     pub pace: Vec<(usize, Duration)>,
     /// Bytes of the KV cache.
     pub cache_bytes: usize,
+    /// Bytes of host memory that hold what conversations without a slot had computed.
+    pub kept_bytes: usize,
     /// Batches computed.
     pub steps: usize,
     /// Tokens in them.
@@ -348,13 +353,16 @@ fn serve(
     ready: &mpsc::Sender<Result<Ready, GenerateError>>,
 ) {
     let ThreadEnds { jobs, board, alive } = ends;
-    let served = llama::load(config).and_then(|model| {
+    let loaded = devices::check_processor().and_then(|()| llama::load(config));
+    let served = loaded.and_then(|model| {
         let model = Arc::new(model);
         let prompts = Prompts::new(Arc::clone(&model))?;
         let mut backend = Llama::new(&model, config)?;
         let tuning = tune(&mut backend, config)?;
         let capacity = backend.capacity();
-        board.found(&tuning.pace, tuning.shelving.bytes * capacity);
+        let device = devices::describe(config, model.n_layer());
+        tracing::info!("the language model computes with {device}");
+        board.found(device, &tuning.pace, tuning.shelving.bytes * capacity);
         let limit = capacity.min(llama::cells(model.n_ctx_train()));
         let slots = Slots::new(
             config.slots,

@@ -345,6 +345,7 @@ impl<B: Backend> Scheduler<B> {
             .habits
             .wait(&running, &waiting, self.slots.count(), &self.tuning.pace);
         self.board.run(running.len());
+        self.board.keep(self.slots.kept_bytes());
         self.board.expect(wait);
     }
 

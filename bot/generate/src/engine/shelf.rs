@@ -68,7 +68,7 @@ impl Shelf {
         let outgrown = |kept: &Vec<LlamaToken>| common_prefix(kept, tokens) == kept.len();
         let outgrown = self.kept.extract_if(.., |(_, kept)| outgrown(kept));
         let mut gone: Vec<_> = outgrown.map(|(id, _)| id).collect();
-        let mut held: usize = self.kept.iter().map(|(_, kept)| kept.len()).sum();
+        let mut held = self.held();
         while held + tokens.len() > self.shelving.tokens {
             let (oldest, kept) = self.kept.remove(0);
             held -= kept.len();
@@ -88,6 +88,16 @@ impl Shelf {
         let (shared, all, id) = best.max_by_key(|(shared, _, _)| *shared)?;
         let gained = shared.saturating_sub(known) as f64;
         (gained > all as f64 * self.shelving.cost).then_some((id, shared))
+    }
+
+    /// Bytes of all that is kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.held() * self.shelving.bytes
+    }
+
+    /// Tokens of all that is kept.
+    fn held(&self) -> usize {
+        self.kept.iter().map(|(_, tokens)| tokens.len()).sum()
     }
 
     /// Takes `id` off the shelf: its tokens.

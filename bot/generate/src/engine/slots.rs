@@ -138,6 +138,11 @@ impl Slots {
         self.slots.len()
     }
 
+    /// Bytes of host memory that hold what given-up slots held.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.shelf.bytes()
+    }
+
     /// Tokens that `slot` holds.
     pub(super) fn len(&self, slot: SlotId) -> usize {
         self.slot(slot).tokens.len()

@@ -1,0 +1,211 @@
+//! What a model computes with on this machine, and whether this build can.
+
+use std::path::Path;
+
+use llama_cpp_2::{
+    LlamaBackendDevice, LlamaBackendDeviceType, list_llama_ggml_backend_devices as all_devices,
+};
+
+use super::EngineConfig;
+
+/// Where NVIDIA's driver tells its version.
+const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
+
+/// An instruction set, and whether llama.cpp was compiled for it and this processor has it.
+struct Instructions {
+    name: &'static str,
+    compiled: bool,
+    present: bool,
+}
+
+/// Checks that this processor has what llama.cpp was compiled for: else it would be killed at the first
+/// instruction that it does not know.
+///
+/// # Errors
+/// What is missing and what to do, as part of a sentence.
+pub(super) fn check_processor() -> Result<(), String> {
+    let lacking = lacking(&instructions());
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "this program was built for a processor with {}, which this one lacks; build it on this machine with \
+         `make build`",
+        lacking.join(", ")
+    ))
+}
+
+fn lacking(instructions: &[Instructions]) -> Vec<&'static str> {
+    let lacking = instructions
+        .iter()
+        .filter(|set| set.compiled && !set.present);
+    lacking.map(|set| set.name).collect()
+}
+
+/// The switches are those of llama.cpp's build, which this crate is compiled with as well: `bot/setup.sh`
+/// writes them. Without them llama.cpp takes the first four to be there.
+#[cfg(target_arch = "x86_64")]
+fn instructions() -> [Instructions; 8] {
+    let usual = |switch: Option<&str>| switch != Some("OFF");
+    let rare = |switch: Option<&str>| switch == Some("ON");
+    let set = |name, compiled, present| Instructions {
+        name,
+        compiled,
+        present,
+    };
+    [
+        set(
+            "AVX2",
+            usual(option_env!("GGML_AVX2")),
+            is_x86_feature_detected!("avx2"),
+        ),
+        set(
+            "BMI2",
+            usual(option_env!("GGML_BMI2")),
+            is_x86_feature_detected!("bmi2"),
+        ),
+        set(
+            "F16C",
+            usual(option_env!("GGML_F16C")),
+            is_x86_feature_detected!("f16c"),
+        ),
+        set(
+            "FMA",
+            usual(option_env!("GGML_FMA")),
+            is_x86_feature_detected!("fma"),
+        ),
+        set(
+            "AVX-512",
+            rare(option_env!("GGML_AVX512")),
+            is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512cd")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512bw"),
+        ),
+        set(
+            "AVX-512 VBMI",
+            rare(option_env!("GGML_AVX512_VBMI")),
+            is_x86_feature_detected!("avx512vbmi"),
+        ),
+        set(
+            "AVX-512 VNNI",
+            rare(option_env!("GGML_AVX512_VNNI")),
+            is_x86_feature_detected!("avx512vnni"),
+        ),
+        set(
+            "AVX-512 BF16",
+            rare(option_env!("GGML_AVX512_BF16")),
+            is_x86_feature_detected!("avx512bf16"),
+        ),
+    ]
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn instructions() -> [Instructions; 0] {
+    []
+}
+
+/// What a model of so many `layers` computes with, as an operator reads it; llama.cpp has been started.
+pub(super) fn describe(config: &EngineConfig, layers: u32) -> String {
+    let has_driver = Path::new(NVIDIA_DRIVER).exists();
+    describe_of(&all_devices(), config, layers, has_driver)
+}
+
+fn describe_of(
+    devices: &[LlamaBackendDevice],
+    config: &EngineConfig,
+    layers: u32,
+    has_driver: bool,
+) -> String {
+    let is_gpu = |device: &&LlamaBackendDevice| {
+        use LlamaBackendDeviceType::{Gpu, IntegratedGpu};
+        matches!(device.device_type, Gpu | IntegratedGpu)
+    };
+    let gpus: Vec<_> = devices.iter().filter(is_gpu).map(gpu).collect();
+    let threads = config.threads();
+    let processor = format!("{threads} thread{}", if threads == 1 { "" } else { "s" });
+    match (gpus.as_slice(), config.gpu_layers) {
+        ([], _) if has_driver => format!(
+            "{processor}; there is an NVIDIA GPU, which this build does not use: build with `--features cuda`"
+        ),
+        ([], _) => processor,
+        (_, Some(0)) => format!("{processor}, as gpu_layers = 0 wants"),
+        (gpus, wanted) => {
+            let offloaded = wanted.map_or(layers, |wanted| wanted.min(layers));
+            format!("{}, {offloaded} of {layers} layers", gpus.join(" and "))
+        }
+    }
+}
+
+fn gpu(device: &LlamaBackendDevice) -> String {
+    let gibibytes = device.memory_total as f64 / f64::from(1 << 30);
+    format!("{} ({gibibytes:.0} GiB)", device.description)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn device(device_type: LlamaBackendDeviceType) -> LlamaBackendDevice {
+        LlamaBackendDevice {
+            index: 0,
+            name: "CUDA0".to_owned(),
+            description: "NVIDIA H200".to_owned(),
+            backend: "CUDA".to_owned(),
+            memory_total: 140 << 30,
+            memory_free: 139 << 30,
+            device_type,
+        }
+    }
+
+    fn config(gpu_layers: Option<u32>) -> EngineConfig {
+        EngineConfig {
+            threads: Some(2),
+            gpu_layers,
+            ..EngineConfig::new("model.gguf", "model")
+        }
+    }
+
+    #[test]
+    fn this_machine_runs_what_was_built_on_it() {
+        check_processor().unwrap();
+    }
+
+    #[test]
+    fn what_a_processor_lacks_is_named() {
+        let set = |name, compiled, present| Instructions {
+            name,
+            compiled,
+            present,
+        };
+        let sets = [
+            set("AVX2", true, true),
+            set("AVX-512", true, false),
+            set("AMX", false, false),
+        ];
+        assert_eq!(lacking(&sets), ["AVX-512"]);
+    }
+
+    #[test]
+    fn a_gpu_is_named_with_what_it_computes() {
+        let gpu = [device(LlamaBackendDeviceType::Gpu)];
+        let all = describe_of(&gpu, &config(None), 28, true);
+        assert_eq!(all, "NVIDIA H200 (140 GiB), 28 of 28 layers");
+        let some = describe_of(&gpu, &config(Some(10)), 28, true);
+        assert_eq!(some, "NVIDIA H200 (140 GiB), 10 of 28 layers");
+        let none = describe_of(&gpu, &config(Some(0)), 28, true);
+        assert_eq!(none, "2 threads, as gpu_layers = 0 wants");
+    }
+
+    #[test]
+    fn a_gpu_that_lies_idle_is_told() {
+        let processor = [device(LlamaBackendDeviceType::Cpu)];
+        assert_eq!(
+            describe_of(&processor, &config(None), 28, false),
+            "2 threads"
+        );
+        let told = describe_of(&processor, &config(None), 28, true);
+        assert!(told.contains("--features cuda"), "{told}");
+    }
+}
