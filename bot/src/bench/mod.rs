@@ -18,16 +18,12 @@ pub(crate) use self::workload::Kind;
 pub(crate) struct Load {
     /// Customers who each wait for one reply before they ask again.
     pub(crate) clients: usize,
-    /// Conversations of each.
-    pub(crate) conversations: usize,
-    /// Turns of a conversation.
+    /// Questions of each.
     pub(crate) turns: usize,
     /// What replies are like.
     pub(crate) kind: Kind,
     /// Longest reply, in tokens.
     pub(crate) max_tokens: usize,
-    /// Whether to guess ahead.
-    pub(crate) speculate: bool,
 }
 
 /// What a load came to.
@@ -35,10 +31,12 @@ pub(crate) struct Load {
 pub(crate) struct Figures {
     /// Replies.
     pub(crate) replies: usize,
-    /// Seconds from the first question to the last reply.
+    /// Seconds from the first question to the last reply, all rounds together.
     pub(crate) seconds: f64,
-    /// Tokens written a second, by all together.
+    /// Tokens written a second, for all customers together.
     pub(crate) tokens_per_second: f64,
+    /// The same of each round.
+    pub(crate) rounds: Vec<f64>,
     /// Seconds from a question to the first words, half of them and 95 of 100.
     pub(crate) first_token_p50: f64,
     /// 95 of 100.
@@ -70,33 +68,42 @@ struct Timed {
     first_token: Duration,
 }
 
-/// Puts `load`, of fewer than 64 customers and conversations each, on `generator`. `run` tells one
-/// run's customers from another's: nobody has asked before.
+/// One round of a load: every customer's questions once.
+pub(crate) struct Round {
+    replies: Vec<Timed>,
+    time: Duration,
+}
+
+impl Round {
+    fn tokens_per_second(&self) -> f64 {
+        let tokens = self.replies.iter().map(|reply| reply.usage.output_tokens);
+        tokens.sum::<usize>() as f64 / self.time.as_secs_f64()
+    }
+}
+
+/// Puts `load`, of fewer than 64 customers, on `generator` once, which guesses ahead if it is to
+/// `speculate`. `run` tells one run's customers from another's: nobody has asked before.
 ///
 /// # Errors
 /// The first error of a reply.
 pub(crate) async fn run(
     generator: &Arc<dyn Generator>,
     load: Load,
+    speculate: bool,
     run: usize,
-) -> Result<Figures, GenerateError> {
+) -> Result<Round, GenerateError> {
     let begun = Instant::now();
     let clients = (0..load.clients).map(|client| {
         let generator = Arc::clone(generator);
         tokio::spawn(async move {
-            let mut replies = Vec::new();
-            for conversation in 0..load.conversations {
-                let seed = (run * 64 + client) * 64 + conversation;
-                let mut customer = Customer::new(seed, load.kind, load.max_tokens);
-                let mut before = 0;
-                for turn in 0..load.turns {
-                    let (text, mut timed) =
-                        reply(&*generator, &mut customer, turn, load.speculate).await?;
-                    timed.repeated = before;
-                    before = timed.usage.prompt_tokens + timed.usage.output_tokens;
-                    customer.hear(text);
-                    replies.push(timed);
-                }
+            let mut customer = Customer::new(run * 64 + client, load.kind, load.max_tokens);
+            let (mut replies, mut before) = (Vec::new(), 0);
+            for turn in 0..load.turns {
+                let (text, mut timed) = reply(&*generator, &mut customer, turn, speculate).await?;
+                timed.repeated = before;
+                before = timed.usage.prompt_tokens + timed.usage.output_tokens;
+                customer.hear(text);
+                replies.push(timed);
             }
             Ok::<_, GenerateError>(replies)
         })
@@ -106,7 +113,8 @@ pub(crate) async fn run(
         let done = client.await.map_err(|_| GenerateError::Stopped)?;
         replies.extend(done?);
     }
-    Ok(figures(&replies, begun.elapsed()))
+    let time = begun.elapsed();
+    Ok(Round { replies, time })
 }
 
 async fn reply(
@@ -136,33 +144,45 @@ async fn reply(
     Ok((text, timed))
 }
 
-fn figures(replies: &[Timed], time: Duration) -> Figures {
-    let sum = |count: fn(&Usage) -> usize| replies.iter().map(|reply| count(&reply.usage)).sum();
-    let output_tokens: usize = sum(|usage| usage.output_tokens);
-    let first = |percent| {
-        let seconds = replies.iter().map(|reply| reply.first_token.as_secs_f64());
-        percentile(seconds, percent)
-    };
-    Figures {
-        replies: replies.len(),
-        seconds: time.as_secs_f64(),
-        tokens_per_second: output_tokens as f64 / time.as_secs_f64(),
-        first_token_p50: first(50),
-        first_token_p95: first(95),
-        queued_p95: percentile(
-            replies.iter().map(|reply| reply.usage.queued.as_secs_f64()),
-            95,
-        ),
-        prompt_tokens: sum(|usage| usage.prompt_tokens),
-        reused_tokens: sum(|usage| usage.reused_tokens),
-        repeated_tokens: replies.iter().map(|reply| reply.repeated).sum(),
-        repeated_reused: replies
+impl Figures {
+    /// Of all `rounds` together.
+    pub(crate) fn of(rounds: &[Round]) -> Self {
+        let replies: Vec<&Timed> = rounds.iter().flat_map(|round| &round.replies).collect();
+        let seconds: f64 = rounds.iter().map(|round| round.time.as_secs_f64()).sum();
+        let sum =
+            |count: fn(&Usage) -> usize| replies.iter().map(|reply| count(&reply.usage)).sum();
+        let output_tokens: usize = sum(|usage| usage.output_tokens);
+        let first = |percent| {
+            let seconds = replies.iter().map(|reply| reply.first_token.as_secs_f64());
+            percentile(seconds, percent)
+        };
+        let queued = replies.iter().map(|reply| reply.usage.queued.as_secs_f64());
+        let reused = replies
             .iter()
-            .map(|reply| reply.usage.reused_tokens.min(reply.repeated))
-            .sum(),
-        output_tokens,
-        drafted_tokens: sum(|usage| usage.drafted_tokens),
-        accepted_tokens: sum(|usage| usage.accepted_tokens),
+            .map(|reply| reply.usage.reused_tokens.min(reply.repeated));
+        Self {
+            replies: replies.len(),
+            seconds,
+            tokens_per_second: output_tokens as f64 / seconds,
+            rounds: rounds.iter().map(Round::tokens_per_second).collect(),
+            first_token_p50: first(50),
+            first_token_p95: first(95),
+            queued_p95: percentile(queued, 95),
+            prompt_tokens: sum(|usage| usage.prompt_tokens),
+            reused_tokens: sum(|usage| usage.reused_tokens),
+            repeated_tokens: replies.iter().map(|reply| reply.repeated).sum(),
+            repeated_reused: reused.sum(),
+            output_tokens,
+            drafted_tokens: sum(|usage| usage.drafted_tokens),
+            accepted_tokens: sum(|usage| usage.accepted_tokens),
+        }
+    }
+
+    /// How many times as many tokens a second as `other` wrote: the median of rounds side by side, so
+    /// that who else works on this machine slows both.
+    pub(crate) fn times(&self, other: &Self) -> f64 {
+        let ratios = self.rounds.iter().zip(&other.rounds);
+        percentile(ratios.map(|(ours, theirs)| ours / theirs), 50)
     }
 }
 
@@ -200,16 +220,24 @@ mod tests {
         let generator: Arc<dyn Generator> = Arc::new(Scripted::replies(["It is on its way."; 12]));
         let load = Load {
             clients: 3,
-            conversations: 2,
             turns: 2,
             kind: Kind::Copying,
             max_tokens: 64,
-            speculate: true,
         };
-        let figures = run(&generator, load, 0).await.unwrap();
+        let rounds = [
+            run(&generator, load, true, 0).await.unwrap(),
+            run(&generator, load, true, 1).await.unwrap(),
+        ];
+        let figures = Figures::of(&rounds);
         assert_eq!((figures.replies, figures.output_tokens), (12, 60));
         assert!(figures.first_token_p50 <= figures.first_token_p95);
         assert!(figures.prompt_tokens > 12 * 150);
+        assert_eq!(figures.rounds.len(), 2);
+        let times = figures.times(&Figures {
+            rounds: figures.rounds.iter().map(|rate| rate / 2.0).collect(),
+            ..Figures::default()
+        });
+        assert!((times - 2.0).abs() < 1e-9, "{times}");
     }
 
     #[test]

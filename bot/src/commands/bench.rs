@@ -10,7 +10,7 @@ use comfy_table::{Table, presets};
 use generate::{Engine, EngineConfig, Generator, PromptMessage, Request, Role};
 use serde::Serialize;
 
-use crate::bench::{self, Figures, Kind, Load, Peer, PeerSettings};
+use crate::bench::{self, Figures, Kind, Load, Peer, PeerSettings, Round};
 use crate::config::Config;
 use crate::server::{engine_config, model_store};
 
@@ -31,9 +31,9 @@ struct GenerateArgs {
     /// Customers who ask at the same time, each load in turn
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8")]
     clients: Vec<usize>,
-    /// Questions of each customer, where they are not a conversation
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    /// Times that each load is put on, in turn with the others measured
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
     /// Longest reply, in tokens
     #[arg(long, default_value_t = 64)]
     tokens: usize,
@@ -73,11 +73,15 @@ struct Run {
     server: Server,
     load: Load,
     figures: Figures,
+    /// Tokens a second, as a multiple of the peer's: the median of rounds side by side.
+    times_peer: Option<f64>,
 }
 
 /// All that was measured.
 #[derive(Serialize)]
 struct Report {
+    /// What it was measured on.
+    device: String,
     /// Tokens of a step, and milliseconds.
     pace: Vec<(usize, f64)>,
     runs: Vec<Run>,
@@ -87,7 +91,7 @@ struct Report {
     scheduling: f64,
     /// Megabytes of this process.
     resident_mb: Option<f64>,
-    /// Megabytes of it beyond the model file and the KV cache.
+    /// Megabytes of it beyond the model file, the KV cache and what is kept of conversations.
     beyond_mb: Option<f64>,
     peer_resident_mb: Option<f64>,
 }
@@ -144,9 +148,11 @@ fn report(
     let pace = stats.pace.iter();
     let total = (stats.computing + stats.scheduling).as_secs_f64();
     let model = std::fs::metadata(&settings.model).map_or(0, |file| file.len());
-    let expected_mb = (model as f64 + stats.cache_bytes as f64) / 1e6;
+    let held = stats.cache_bytes + stats.kept_bytes;
+    let expected_mb = (model as f64 + held as f64) / 1e6;
     let resident_mb = bench::resident_megabytes(None);
     Report {
+        device: stats.device,
         pace: pace
             .map(|(size, time)| (*size, milliseconds(*time)))
             .collect(),
@@ -159,52 +165,79 @@ fn report(
     }
 }
 
-/// Every load on every server, one after the other: who else works on this machine then slows all of
-/// them.
+/// Every load on every server, round by round: who else works on this machine then slows all of them.
 async fn measure(
     servers: &[(Server, Arc<dyn Generator>)],
     args: &GenerateArgs,
 ) -> anyhow::Result<Vec<Run>> {
+    let warming = Load {
+        clients: 1,
+        turns: 1,
+        kind: Kind::Free,
+        max_tokens: 1,
+    };
     // Everybody knows the rules before the clock starts, as after the first customer of a day.
     for (_, generator) in servers {
-        let load = Load {
-            clients: 1,
-            conversations: 1,
-            turns: 1,
-            kind: Kind::Free,
-            max_tokens: 1,
-            speculate: false,
-        };
-        bench::run(generator, load, 1_000).await?;
+        bench::run(generator, warming, false, 0).await?;
     }
     let mut runs = Vec::new();
+    // Customers of each run are others than the last one's: what they say is not known yet.
+    let mut number = 0;
     for (kind, turns) in [(Kind::Copying, 1), (Kind::Free, 1), (Kind::Copying, 5)] {
         for clients in &args.clients {
-            for (server, generator) in servers {
-                let load = Load {
-                    clients: *clients,
-                    conversations: if turns == 1 { args.rounds } else { 1 },
-                    turns,
-                    kind,
-                    max_tokens: args.tokens,
-                    speculate: *server != Server::WithoutGuesses,
-                };
-                // Others than the last run's: what they say is not known yet.
-                let figures = bench::run(generator, load, runs.len()).await?;
-                eprintln!(
-                    "{} {kind:?} {turns} x {clients}: {:.1} tokens/s",
-                    server.name(),
-                    figures.tokens_per_second
-                );
-                runs.push(Run {
-                    server: *server,
-                    load,
-                    figures,
-                });
+            let load = Load {
+                clients: *clients,
+                turns,
+                kind,
+                max_tokens: args.tokens,
+            };
+            let mut rounds: Vec<Vec<Round>> = servers.iter().map(|_| Vec::new()).collect();
+            for _ in 0..args.rounds {
+                number += 1;
+                for ((server, generator), rounds) in servers.iter().zip(&mut rounds) {
+                    // The same customers ask every server, but ours twice: then others, of whom it has
+                    // not written before.
+                    let speculate = *server != Server::WithoutGuesses;
+                    let run = if speculate { number } else { number + 1_000 };
+                    rounds.push(bench::run(generator, load, speculate, run).await?);
+                }
             }
+            let figures = rounds.iter().map(|rounds| Figures::of(rounds));
+            runs.extend(compared(servers, load, figures.collect()));
         }
     }
     Ok(runs)
+}
+
+/// One load's figures of every server.
+fn compared(
+    servers: &[(Server, Arc<dyn Generator>)],
+    load: Load,
+    figures: Vec<Figures>,
+) -> Vec<Run> {
+    let peer = servers
+        .iter()
+        .position(|(server, _)| *server == Server::Peer);
+    let peer = peer.and_then(|peer| figures.get(peer)).cloned();
+    let runs = servers.iter().zip(figures).map(|((server, _), figures)| {
+        let times_peer = peer.as_ref().map(|peer| figures.times(peer));
+        eprintln!(
+            "{} {:?} {} x {}: {:.1} tokens/s, first {:.2} s",
+            server.name(),
+            load.kind,
+            load.turns,
+            load.clients,
+            figures.tokens_per_second,
+            figures.first_token_p50
+        );
+        Run {
+            server: *server,
+            load,
+            figures,
+            times_peer,
+        }
+    });
+    runs.collect()
 }
 
 /// How long a slot stays taken after its reply is given up, in milliseconds, a few times.
@@ -241,6 +274,7 @@ fn print(report: &Report) {
         "clients",
         "server",
         "tokens/s",
+        "x peer",
         "first p50 s",
         "p95 s",
         "reused",
@@ -252,6 +286,7 @@ fn print(report: &Report) {
         server,
         load,
         figures,
+        times_peer,
     } in &report.runs
     {
         let share = |part: usize, all: usize| match all {
@@ -264,6 +299,7 @@ fn print(report: &Report) {
             load.clients.to_string(),
             server.name().to_owned(),
             format!("{:.1}", figures.tokens_per_second),
+            times_peer.map_or_else(|| "-".to_owned(), |times| format!("{times:.2}")),
             format!("{:.2}", figures.first_token_p50),
             format!("{:.2}", figures.first_token_p95),
             share(figures.reused_tokens, figures.prompt_tokens),
@@ -273,6 +309,7 @@ fn print(report: &Report) {
         ]);
     }
     println!("{table}\n");
+    println!("computed with {}", report.device);
     let pace = report.pace.iter();
     let pace: Vec<_> = pace.map(|(size, ms)| format!("{size}: {ms:.0}")).collect();
     println!("a step of so many tokens, ms: {}", pace.join(", "));
@@ -286,7 +323,7 @@ fn print(report: &Report) {
         report.scheduling * 100.0
     );
     if let (Some(all), Some(beyond)) = (report.resident_mb, report.beyond_mb) {
-        println!("memory: {all:.0} MB, {beyond:.0} MB beyond the model file and the KV cache");
+        println!("memory: {all:.0} MB, {beyond:.0} MB beyond model file, KV cache and kept states");
     }
     if let Some(peer) = report.peer_resident_mb {
         println!("memory of llama-server: {peer:.0} MB");
