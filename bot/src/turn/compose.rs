@@ -7,7 +7,7 @@ use super::calendar;
 use super::decide::{self, Action, RefusalReason};
 use super::guard::{Grounds, Guard};
 use super::retrieve::{Excerpt, Found};
-use super::{Draft, TurnError, Turns, Written, question};
+use super::{Draft, TurnError, Turns, Written, history, question};
 use crate::desk::{Completeness, Declined, Desk, DeskAnswer, Enquiry, Finding};
 use crate::facts::Fact;
 use crate::prompts::PromptError;
@@ -22,11 +22,6 @@ const UPSET: f32 = 0.85;
 /// How much farther from the question than a product's own description a passage beside it may be,
 /// in nearness.
 const BESIDE_A_PRODUCT: f32 = 0.05;
-/// Earlier messages given to the model.
-const HISTORY: usize = 4;
-/// Longest of them, in characters.
-const HISTORY_CHARS: usize = 300;
-
 /// What is to be said.
 pub(super) enum Plan {
     /// Ready words.
@@ -344,16 +339,7 @@ impl Turns {
         }
         let code = draft.language();
         let mut prompt = vec![self.system_prompt(code)?];
-        let recent = draft.open.history.len().saturating_sub(HISTORY);
-        for message in draft.open.history.iter().skip(recent) {
-            let role = if message.author == crm::Author::Customer {
-                Role::User
-            } else {
-                Role::Assistant
-            };
-            let content = message.text.chars().take(HISTORY_CHARS).collect();
-            prompt.push(PromptMessage { role, content });
-        }
+        prompt.extend(history::prompt(&draft.open.history));
         let message = if draft.understood.translated {
             &draft.open.text
         } else {

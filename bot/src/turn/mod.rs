@@ -8,6 +8,7 @@
 
 pub(crate) mod decide;
 pub(crate) mod guard;
+mod history;
 
 mod basis;
 mod calendar;
