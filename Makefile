@@ -17,8 +17,11 @@ WORLD ?= shop
 DATA ?= evals/worlds
 DIALOGUES ?= $(DATA)/$(WORLD)/dialogues.jsonl
 
-# How `make bench` is run.
+# What `make build` builds beside the usual: cuda, metal or vulkan.
+FEATURES ?=
+# How `make bench` is run. PEER is a llama-server to measure beside ours.
 CONNECTIONS ?= 10000
+PEER ?=
 BENCH_PORT ?= 18080
 # Where `make test` starts a server for the widget's tests.
 TEST_PORT ?= 18081
@@ -58,7 +61,7 @@ widget: connectors/web/dist/frontdesk.js ## Builds the chat widget, if its sourc
 eval: setup test-models ## Plays labelled dialogues and prints the figures
 	$(EVALS) replay $(DIALOGUES) --world $(WORLD) --data $(DATA)
 
-bench: setup build ## Memory per open connection of a running server
+bench: setup build ## Memory per open connection of a running server, and the local model's speed
 	@$(FRONTDESK) models fetch; \
 	data=$$(mktemp -d); \
 	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(BENCH_PORT) \
@@ -66,6 +69,7 @@ bench: setup build ## Memory per open connection of a running server
 	trap 'kill $$server; wait $$server || true; rm -r "$$data"' EXIT; \
 	$(call ready,$(BENCH_PORT)); \
 	$(EVALS) connections --url ws://127.0.0.1:$(BENCH_PORT)/v1/chat --count $(CONNECTIONS) --pid $$server
+	$(FRONTDESK) bench generate $(if $(PEER),--peer $(PEER))
 
 setup: ## Installs what building needs, where it is missing
 	@bot/setup.sh
@@ -75,7 +79,7 @@ clean: ## Deletes what was built; models and data stay
 	rm -rf connectors/web/dist connectors/web/node_modules
 
 build: widget ## Builds the program and prints where it is
-	$(call timed,build,cargo build --release)
+	$(call timed,build,cargo build --release $(if $(FEATURES),--features $(FEATURES)))
 	@printf '%s\n' '$(FRONTDESK)'
 
 setup-tests:

@@ -14,6 +14,9 @@ use crate::bench::{self, Figures, Kind, Load, Peer, PeerSettings, Round};
 use crate::config::Config;
 use crate::server::{engine_config, model_store};
 
+/// Between one run and the next.
+const REST: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
@@ -192,13 +195,18 @@ async fn measure(
                 max_tokens: args.tokens,
             };
             let mut rounds: Vec<Vec<Round>> = servers.iter().map(|_| Vec::new()).collect();
-            for _ in 0..args.rounds {
+            for round in 0..usize::from(args.rounds) {
                 number += 1;
-                for ((server, generator), rounds) in servers.iter().zip(&mut rounds) {
+                // Who comes first, after others' work, has it harder.
+                for turn in 0..servers.len() {
+                    let turn = (turn + round) % servers.len();
+                    let ((server, generator), rounds) = (&servers[turn], &mut rounds[turn]);
                     // The same customers ask every server, but ours twice: then others, of whom it has
                     // not written before.
                     let speculate = *server != Server::WithoutGuesses;
                     let run = if speculate { number } else { number + 1_000 };
+                    // The last one's threads may still be spinning.
+                    tokio::time::sleep(REST).await;
                     rounds.push(bench::run(generator, load, speculate, run).await?);
                 }
             }
