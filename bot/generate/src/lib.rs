@@ -102,7 +102,8 @@ pub trait Generator: Send + Sync {
     /// Requests waiting for a place.
     fn waiting(&self) -> usize;
 
-    /// About how long a new request waits for its first word; zero where that is not known.
+    /// About how long a new request waits for its first word; zero where that is not known, or nobody is
+    /// before it.
     fn wait(&self) -> Duration {
         Duration::ZERO
     }

@@ -105,7 +105,8 @@ impl Habits {
     }
 
     /// About how long a newcomer waits for its first word, when `running` are written in some of
-    /// `slots` and `waiting` come before it.
+    /// `slots` and `waiting` come before it: not at all when there is nobody, whatever is thought of the
+    /// machine's `pace`, since only by working is it found out.
     pub(super) fn wait(
         &self,
         running: &[Work],
@@ -113,6 +114,9 @@ impl Habits {
         slots: usize,
         pace: &Pace,
     ) -> Duration {
+        if running.is_empty() && waiting.is_empty() {
+            return Duration::ZERO;
+        }
         let reading = pace.step(READING) / READING as f64;
         let beside = (running.len() + waiting.len()).clamp(1, slots.max(1));
         let step = pace.step(beside);
@@ -156,8 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_engine_only_reads_the_prompt() {
-        assert!((wait(0, 0) - 1.28).abs() < 0.01, "{}", wait(0, 0));
+    fn an_idle_engine_is_always_asked() {
+        assert_eq!(wait(0, 0), 0.0);
+        let slow = Pace::new([(1, Duration::from_secs(1000))]);
+        assert_eq!(Habits::default().wait(&[], &[], 4, &slow), Duration::ZERO);
     }
 
     #[test]

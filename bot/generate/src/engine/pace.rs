@@ -20,6 +20,9 @@ const MEASURED_FOR: Duration = Duration::from_millis(2000);
 const MEASURED_TWICE: usize = 8;
 /// How much a step changes what is thought of its size.
 const CORRECTION: f64 = 0.05;
+/// The same for one that takes less than half of what was thought. Others' work on the machine makes steps
+/// slower and never faster: they had been measured beside some.
+const REVISION: f64 = 0.5;
 
 /// The time of a step by its tokens: straight lines between sizes that were measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,14 +100,19 @@ impl Pace {
         if expected <= 0.0 {
             return;
         }
+        let time = time.as_secs_f64();
         // Somebody else's work on this machine is no news about ours.
-        let ratio = (time.as_secs_f64() / expected).clamp(0.5, 2.0);
+        let ratio = (time / expected).min(2.0);
+        let correction = if ratio < 0.5 { REVISION } else { CORRECTION };
         let after = self.knots.partition_point(|(size, _)| *size < tokens);
         let before = after.saturating_sub(1);
         for index in [before, after] {
             if let Some((_, seconds)) = self.knots.get_mut(index) {
-                *seconds *= 1.0 + CORRECTION * (ratio - 1.0);
+                *seconds *= 1.0 + correction * (ratio - 1.0);
             }
+        }
+        for (_, seconds) in &mut self.knots[..after] {
+            *seconds = seconds.min(time);
         }
         self.straighten();
     }
@@ -181,6 +189,20 @@ mod tests {
         }
         assert!((pace.step(1) - 0.08).abs() < 0.008, "{pace:?}");
         assert!((pace.step(4) - 0.16).abs() < 0.016, "{pace:?}");
+    }
+
+    #[test]
+    fn what_was_measured_beside_others_work_is_soon_corrected() {
+        let mut pace = pace(&[(1, 2000), (2, 3000), (4, 4000)]);
+        pace.note(64, Duration::from_millis(800));
+        assert!(
+            pace.step(4) <= 0.8,
+            "a smaller step costs no more: {pace:?}"
+        );
+        for _ in 0..12 {
+            pace.note(1, Duration::from_millis(40));
+        }
+        assert!(pace.step(1) < 0.09, "{pace:?}");
     }
 
     proptest! {
