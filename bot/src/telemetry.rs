@@ -108,7 +108,7 @@ fn describe_generation() {
     );
     describe_counter!(
         "frontdesk_generation_tokens_total",
-        "Tokens by kind: of prompts, of those reused and restored, guessed ahead and accepted"
+        "Tokens by kind: of prompts, of those reused and restored, read ahead, guessed and accepted"
     );
     describe_counter!(
         "frontdesk_too_busy_total",

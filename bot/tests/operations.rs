@@ -5,6 +5,7 @@
 mod support;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use frontdesk::Server;
 use serde_json::json;
@@ -61,6 +62,36 @@ async fn health_metrics_widget_and_demo_page_are_served() {
     ] {
         assert!(metrics.contains(figure), "{figure} is missing in {metrics}");
     }
+}
+
+/// The tokens of `kind` that `/metrics` counts.
+async fn tokens(address: std::net::SocketAddr, kind: &str) -> usize {
+    let metrics = get(address, "/metrics").await;
+    let name = format!("frontdesk_generation_tokens_total{{kind=\"{kind}\"}} ");
+    let mut counts = metrics.lines().filter_map(|line| line.strip_prefix(&name));
+    counts.next().map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn the_model_reads_the_conversation_before_its_next_question() {
+    let server = start().await;
+    let address = server.server.address();
+    let mut client = server.connect().await;
+    client.hello().await;
+    client.ask("how long is the warranty?").await;
+    let rules = tokens(address, "reused").await;
+    let patience = Instant::now() + Duration::from_secs(30);
+    while tokens(address, "ahead").await == 0 && Instant::now() < patience {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let ahead = tokens(address, "ahead").await;
+    assert!(rules > 0 && ahead > 0, "{rules} and {ahead} tokens");
+    client.ask("and how do I return a lamp?").await;
+    let reused = tokens(address, "reused").await - rules;
+    assert!(
+        reused >= rules + ahead,
+        "{reused} tokens of {rules} and {ahead}"
+    );
 }
 
 #[tokio::test]

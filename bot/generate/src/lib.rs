@@ -96,6 +96,10 @@ pub trait Generator: Send + Sync {
     /// work, [`GenerateError::Stopped`] or [`GenerateError::Backend`] when there is no model.
     async fn generate(&self, request: Request) -> Result<Generation, GenerateError>;
 
+    /// The next prompt of `conversation` will begin with `beginning`: what computes on this machine
+    /// reads it while nobody waits. What comes of it shows in [`Usage::reused_tokens`] alone.
+    async fn read_ahead(&self, _conversation: u64, _beginning: Vec<PromptMessage>) {}
+
     /// Name and version of the model, as outcomes record it.
     fn model(&self) -> &str;
 

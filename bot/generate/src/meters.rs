@@ -33,3 +33,9 @@ pub(crate) fn cancelled() {
 pub(crate) fn stepped(tokens: usize) {
     metrics::histogram!("frontdesk_generation_batch_tokens").record(tokens as f64);
 }
+
+/// So many tokens were computed before a request asked for them.
+pub(crate) fn read_ahead(tokens: usize) {
+    metrics::counter!("frontdesk_generation_tokens_total", "kind" => "ahead")
+        .increment(tokens as u64);
+}

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use crate::{Chunk, Finish, GenerateError, Generation, Generator, Meter, Request, Usage};
+use crate::{
+    Chunk, Finish, GenerateError, Generation, Generator, Meter, PromptMessage, Request, Usage,
+};
 
 /// What one request gets.
 #[derive(Debug)]
@@ -63,6 +65,7 @@ type Author = dyn Fn(&Request) -> Script + Send + Sync;
 pub struct Scripted {
     author: Box<Author>,
     requests: Mutex<Vec<Request>>,
+    ahead: Mutex<Vec<Vec<PromptMessage>>>,
 }
 
 impl Scripted {
@@ -71,6 +74,7 @@ impl Scripted {
         Self {
             author: Box::new(author),
             requests: Mutex::default(),
+            ahead: Mutex::default(),
         }
     }
 
@@ -87,6 +91,11 @@ impl Scripted {
     /// All requests so far, refused ones too.
     pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().clone()
+    }
+
+    /// What it was told that prompts will begin with, so far.
+    pub fn ahead(&self) -> Vec<Vec<PromptMessage>> {
+        self.ahead.lock().clone()
     }
 }
 
@@ -110,6 +119,10 @@ impl Generator for Scripted {
         meter.set(usage);
         tokio::spawn(play(script, meter.clone(), max_tokens, chunks));
         Ok(Generation::new(reader, meter))
+    }
+
+    async fn read_ahead(&self, _: u64, beginning: Vec<PromptMessage>) {
+        self.ahead.lock().push(beginning);
     }
 
     fn model(&self) -> &str {

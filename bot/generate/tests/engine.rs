@@ -351,6 +351,36 @@ async fn a_conversation_that_lost_its_slot_is_not_computed_again() {
 }
 
 #[tokio::test]
+async fn a_conversation_is_read_ahead_of_its_next_question() {
+    let engine = engine(2, 0);
+    let mut next = ask(
+        &"Facts: wheels cost 30. What does a wheel cost? ".repeat(4),
+        8,
+    );
+    let (first, ..) = reply(&engine, next.clone()).await;
+    // What was said, without the facts.
+    next.prompt = vec![
+        message(Role::System, RULES),
+        message(Role::User, &"What does a wheel cost? ".repeat(4)),
+        message(Role::Assistant, &first),
+    ];
+    let steps = engine.stats().steps;
+    engine.read_ahead(7, next.prompt.clone()).await;
+    while engine.stats().steps == steps {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    next.prompt.push(message(Role::User, "And two?"));
+    let fresh = crate::engine(2, 0);
+    let (alone, _, all) = reply(&fresh, next.clone()).await;
+    let (text, _, usage) = reply(&engine, next).await;
+    assert!(
+        usage.prompt_tokens - usage.reused_tokens < 20 && all.reused_tokens == 0,
+        "{usage:?}"
+    );
+    assert_eq!(text, alone);
+}
+
+#[tokio::test]
 async fn what_is_copied_is_guessed() {
     let engine = engine(1, 0);
     let list = "one two three four five six seven eight nine ten eleven twelve";

@@ -199,6 +199,9 @@ pub struct Generate {
     pub kept_mib: usize,
     /// Whether to guess ahead where replies copy their facts: faster, and no other words.
     pub speculate: bool,
+    /// Whether the local model reads, while nobody waits, what conversations' next prompts begin with:
+    /// customers' next answers come sooner, and the processor works a second more after each.
+    pub read_ahead: bool,
     /// 0 writes the likeliest words.
     pub temperature: f32,
     /// Seed of the sampler.
@@ -223,6 +226,7 @@ impl Default for Generate {
             flash_attention: FlashAttention::default(),
             kept_mib: 256,
             speculate: true,
+            read_ahead: true,
             temperature: 0.0,
             seed: 1,
         }

@@ -1,5 +1,6 @@
 //! From an action to a plan: words that are ready, or a prompt for the model.
 
+use crm::Message;
 use generate::{PromptMessage, Role};
 use serde::Serialize;
 
@@ -338,8 +339,7 @@ impl Turns {
             language: &'a str,
         }
         let code = draft.language();
-        let mut prompt = vec![self.system_prompt(code)?];
-        prompt.extend(history::prompt(&draft.open.history));
+        let mut prompt = self.beginning(code, &draft.open.history)?;
         let message = if draft.understood.translated {
             &draft.open.text
         } else {
@@ -357,6 +357,17 @@ impl Turns {
             role: Role::User,
             content,
         });
+        Ok(prompt)
+    }
+
+    /// What a prompt begins with: the rules, and what was said before.
+    pub(super) fn beginning(
+        &self,
+        language: &str,
+        history: &[Message],
+    ) -> Result<Vec<PromptMessage>, TurnError> {
+        let mut prompt = vec![self.system_prompt(language)?];
+        prompt.extend(history::prompt(history));
         Ok(prompt)
     }
 

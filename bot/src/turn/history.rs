@@ -1,7 +1,10 @@
-//! What the model is told of the conversation so far.
+//! What was said in the conversation so far, and what the model is told of it.
 
-use crm::{Author, Message};
+use crm::{Author, ConversationId, CrmError, Message, Store};
 use generate::{PromptMessage, Role};
+
+/// Messages of the conversation that a turn looks back on, those to answer among them.
+const LOOK_BACK: u32 = 12;
 
 /// Earlier messages given to the model, at least.
 const LEAST: usize = 4;
@@ -9,6 +12,18 @@ const LEAST: usize = 4;
 const STEP: i64 = 8;
 /// Longest of them, in characters.
 const CHARS: usize = 300;
+
+/// The last messages of the conversation `id`, oldest first. The welcome is not among them: it is no part
+/// of what was talked about.
+pub(super) async fn load(store: &Store, id: ConversationId) -> Result<Vec<Message>, CrmError> {
+    let mut messages = store.recent_messages(id, LOOK_BACK).await?;
+    messages.retain(|message| message.author != Author::System);
+    let begins = messages
+        .iter()
+        .position(|message| message.author == Author::Customer);
+    messages.drain(..begins.unwrap_or(messages.len()));
+    Ok(messages)
+}
 
 /// The last of `messages`, as the model is given them.
 pub(super) fn prompt(messages: &[Message]) -> impl Iterator<Item = PromptMessage> {

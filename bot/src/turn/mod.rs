@@ -162,7 +162,24 @@ impl Turns {
         let plan = self.plan(&mut draft).await?;
         let written = self.write(&mut draft, plan, delivered).await?;
         let finished = self.finish(draft, written)?;
-        self.deliver(finished, turn).await.map(Some)
+        let goes_on = finished.state == ConversationState::Bot;
+        let messages = self.deliver(finished, turn).await?;
+        if goes_on && self.config.generate.read_ahead {
+            let language = understood.understanding.language.as_str();
+            if let Err(error) = self.read_ahead(conversation, language).await {
+                tracing::warn!(%conversation, "nothing is read ahead: {error}");
+            }
+        }
+        Ok(Some(messages))
+    }
+
+    /// Has the model read what it will be told of the conversation by now, while the customer reads the
+    /// answer: their next one then waits for less.
+    async fn read_ahead(&self, id: ConversationId, language: &str) -> Result<(), TurnError> {
+        let said = history::load(&self.store, id).await?;
+        let beginning = self.beginning(language, &said)?;
+        self.generator.read_ahead(session(id), beginning).await;
+        Ok(())
     }
 
     /// Language, spelling, and the classifier, which reads the message in its own language.
@@ -322,6 +339,11 @@ struct Written {
     quoted: Option<String>,
     usage: Option<generate::Usage>,
     focus: Option<crate::desk::Focus>,
+}
+
+/// What the model knows the conversation by.
+fn session(id: ConversationId) -> u64 {
+    id.0.as_u64_pair().1
 }
 
 fn to_json(value: &impl serde::Serialize) -> serde_json::Value {

@@ -1,17 +1,14 @@
 //! Opening a turn: what is unanswered, who writes, what was said before.
 
 use crm::{
-    Author, Conversation, ConversationId, ConversationState, Customer, Message, Order, Store,
-    TurnId,
+    Conversation, ConversationId, ConversationState, Customer, Message, Order, Store, TurnId,
 };
 use serde::{Deserialize, Serialize};
 use understand::{Language, Understanding};
 
-use super::{Action, Draft, RefusalReason, TurnError, Written, words};
+use super::{Action, Draft, RefusalReason, TurnError, Written, history, words};
 use crate::desk::Focus;
 
-/// Messages of the conversation that a turn looks back on.
-const LOOK_BACK: u32 = 12;
 /// Longest topic carried over, in characters.
 const TOPIC_CHARS: usize = 240;
 
@@ -66,13 +63,8 @@ impl OpenTurn {
         let first = unanswered
             .first()
             .map_or(through_seq, |message| message.seq);
-        let mut history = store.recent_messages(id, LOOK_BACK).await?;
-        history.retain(|message| message.seq < first && message.author != Author::System);
-        // The welcome is no part of what was talked about.
-        let begins = history
-            .iter()
-            .position(|message| message.author == Author::Customer);
-        history.drain(..begins.unwrap_or(history.len()));
+        let mut history = history::load(store, id).await?;
+        history.retain(|message| message.seq < first);
         let customer = match &conversation.customer {
             Some(customer) => store.find_customer(customer).await?,
             None => None,

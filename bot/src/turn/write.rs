@@ -10,7 +10,7 @@ use super::close::{Ending, Said};
 use super::compose::{Assignment, Plan};
 use super::guard::{self, Guard, Withheld};
 use super::wording;
-use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written, outcome};
+use super::{Delivered, Draft, OpenTurn, TurnError, Turns, Written, outcome, session};
 use crate::facts::Fact;
 use crate::protocol::ServerFrame;
 
@@ -112,7 +112,7 @@ impl Turns {
                 ..Sampling::default()
             },
             speculate: config.speculate,
-            conversation: Some(open.conversation.id.0.as_u64_pair().1),
+            conversation: Some(session(open.conversation.id)),
             ..Request::new(prompt, config.max_tokens)
         }
     }

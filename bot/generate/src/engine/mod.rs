@@ -1,6 +1,7 @@
 //! llama.cpp on this machine: one thread owns a model and its context and writes several replies
 //! at once. Here is the handle; `scheduler` is the thread, `slots` its cache, `llama` the model.
 
+mod ahead;
 mod chooser;
 mod devices;
 mod draft;
@@ -24,14 +25,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use llama_cpp_2::token::LlamaToken;
 use tokio::sync::Semaphore;
 
+use self::ahead::Beginning;
 use self::llama::Llama;
 use self::load::Board;
 use self::pace::Pace;
 use self::prompt::{Ending, Prompts};
 use self::reply::Reply;
-use self::scheduler::{ComputeError, Scheduler, Tuning};
+use self::scheduler::{Call, ComputeError, Scheduler, Tuning};
 use self::slots::{SlotId, Slots};
 use self::writing::Job;
 use crate::{Chunk, GenerateError, Generation, Generator, PromptMessage, Request, Usage};
@@ -160,7 +163,7 @@ impl std::fmt::Debug for Engine {
 
 struct Inner {
     /// `None` only while being dropped.
-    jobs: Option<mpsc::Sender<Job>>,
+    calls: Option<mpsc::Sender<Call>>,
     thread: Option<JoinHandle<()>>,
     model_name: String,
     prompts: Arc<Prompts>,
@@ -175,7 +178,7 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.jobs = None;
+        self.calls = None;
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -192,7 +195,7 @@ struct Ready {
 
 /// Where thread and handle meet.
 struct ThreadEnds {
-    jobs: mpsc::Receiver<Job>,
+    calls: mpsc::Receiver<Call>,
     board: Arc<Board>,
     alive: Alive,
 }
@@ -217,12 +220,12 @@ impl Engine {
             let reason = format!("slots is {}, it must be 1 to {MOST_SLOTS}", config.slots);
             return Err(config.load_error(reason));
         }
-        let (jobs, jobs_end) = mpsc::channel();
+        let (calls, calls_end) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
         let board = Arc::new(Board::default());
         let alive = Arc::new(AtomicBool::new(true));
         let ends = ThreadEnds {
-            jobs: jobs_end,
+            calls: calls_end,
             board: Arc::clone(&board),
             alive: Alive(Arc::clone(&alive)),
         };
@@ -239,7 +242,7 @@ impl Engine {
         let Ready { prompts, limit } = is_ready.recv().map_err(|_| GenerateError::Stopped)??;
         Ok(Self {
             inner: Arc::new(Inner {
-                jobs: Some(jobs),
+                calls: Some(calls),
                 thread: Some(thread),
                 model_name,
                 prompts: Arc::new(prompts),
@@ -290,12 +293,7 @@ impl Engine {
             deadline,
             speculate,
         } = request;
-        let prompts = Arc::clone(&inner.prompts);
-        let tokens = tokio::task::spawn_blocking(move || prompts.tokens(&prompt, ending));
-        let prompt = tokens.await.map_err(|error| GenerateError::Backend {
-            reason: "a prompt could not be tokenised".to_owned(),
-            source: Some(error.into()),
-        })??;
+        let prompt = self.tokens(prompt, ending).await?;
         if prompt.len().saturating_add(max_tokens) > inner.limit {
             let (tokens, limit) = (prompt.len(), inner.limit);
             return Err(GenerateError::TooLong {
@@ -316,9 +314,26 @@ impl Engine {
             queued_at,
             reply,
         };
-        let jobs = inner.jobs.as_ref().ok_or(GenerateError::Stopped)?;
-        jobs.send(job).map_err(|_| GenerateError::Stopped)?;
+        self.call(Call::Write(Box::new(job)))?;
         Ok(generation)
+    }
+
+    async fn tokens(
+        &self,
+        prompt: Vec<PromptMessage>,
+        ending: Ending,
+    ) -> Result<Vec<LlamaToken>, GenerateError> {
+        let prompts = Arc::clone(&self.inner.prompts);
+        let tokens = tokio::task::spawn_blocking(move || prompts.tokens(&prompt, ending));
+        tokens.await.map_err(|error| GenerateError::Backend {
+            reason: "a prompt could not be tokenised".to_owned(),
+            source: Some(error.into()),
+        })?
+    }
+
+    fn call(&self, call: Call) -> Result<(), GenerateError> {
+        let calls = self.inner.calls.as_ref().ok_or(GenerateError::Stopped)?;
+        calls.send(call).map_err(|_| GenerateError::Stopped)
     }
 }
 
@@ -326,6 +341,20 @@ impl Engine {
 impl Generator for Engine {
     async fn generate(&self, request: Request) -> Result<Generation, GenerateError> {
         self.queue(request, Ending::Reply).await
+    }
+
+    async fn read_ahead(&self, conversation: u64, beginning: Vec<PromptMessage>) {
+        let read = match self.tokens(beginning, Ending::Open).await {
+            Ok(tokens) if tokens.len() >= self.inner.limit => Ok(()),
+            Ok(tokens) => self.call(Call::ReadAhead(Beginning {
+                conversation,
+                tokens,
+            })),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = read {
+            tracing::warn!(conversation, "nothing is read ahead: {error}");
+        }
     }
 
     fn model(&self) -> &str {
@@ -352,7 +381,11 @@ fn serve(
     ends: ThreadEnds,
     ready: &mpsc::Sender<Result<Ready, GenerateError>>,
 ) {
-    let ThreadEnds { jobs, board, alive } = ends;
+    let ThreadEnds {
+        calls,
+        board,
+        alive,
+    } = ends;
     let loaded = devices::check_processor().and_then(|()| llama::load(config));
     let served = loaded.and_then(|model| {
         let model = Arc::new(model);
@@ -372,7 +405,7 @@ fn serve(
         );
         // Nobody waits when the caller has panicked; then there are no jobs either.
         ready.send(Ok(Ready { prompts, limit })).ok();
-        Scheduler::new(backend, slots, tuning, jobs, board).run();
+        Scheduler::new(backend, slots, tuning, calls, board).run();
         Ok(())
     });
     drop(alive);

@@ -5,7 +5,7 @@ use super::pace::Pace;
 
 /// Seconds that a step may take while replies are read: this is what keeps them flowing while others'
 /// prompts are computed.
-const LONGEST_STALL: f64 = 0.5;
+pub(super) const LONGEST_STALL: f64 = 0.5;
 /// Prompt tokens that a step computes beside replies at least, however slow the machine: kernels get
 /// nowhere with fewer.
 const LEAST_PROMPT: usize = 64;

@@ -1,7 +1,8 @@
 //! The engine's thread: continuous batching of several replies over one [`Backend`].
 //!
 //! Each turn takes in new jobs, drops those nobody waits for, gives slots to the queue in its order,
-//! and computes one batch. A reply that ends or is abandoned leaves its slot within that turn.
+//! and computes one batch. A reply that ends or is abandoned leaves its slot within that turn. While
+//! nobody waits, a turn reads ahead.
 
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
@@ -9,11 +10,12 @@ use std::time::{Duration, Instant};
 
 use llama_cpp_2::token::LlamaToken;
 
+use super::ahead::{Ahead, Beginning};
 use super::draft::Trust;
 use super::fair::FairQueue;
 use super::load::{Board, Habits};
 use super::pace::Pace;
-use super::plan::{Line, plan};
+use super::plan::{LONGEST_STALL, Line, plan};
 use super::shelf::Shelving;
 use super::slots::{Edit, SlotId, Slots};
 use super::writing::{Job, Writing};
@@ -67,6 +69,15 @@ pub(super) trait Backend {
     ) -> (LlamaToken, Option<Vec<u8>>);
 }
 
+/// What the handle asks of the thread.
+#[derive(Debug)]
+pub(super) enum Call {
+    /// A reply.
+    Write(Box<Job>),
+    /// To read, when there is time.
+    ReadAhead(Beginning),
+}
+
 /// What a machine is good at.
 #[derive(Clone, Debug)]
 pub(super) struct Tuning {
@@ -82,10 +93,11 @@ pub(super) struct Tuning {
 pub(super) struct Scheduler<B: Backend> {
     backend: B,
     slots: Slots,
-    jobs: mpsc::Receiver<Job>,
+    calls: mpsc::Receiver<Call>,
     queue: FairQueue<Job>,
     /// In order of admission.
     writing: Vec<Writing<B::Sampler>>,
+    ahead: Ahead,
     /// In which replies take turns where a step leaves some out.
     line: Line,
     tuning: Tuning,
@@ -96,20 +108,21 @@ pub(super) struct Scheduler<B: Backend> {
 }
 
 impl<B: Backend> Scheduler<B> {
-    /// Serves what comes through `jobs`.
+    /// Serves what comes through `calls`.
     pub(super) fn new(
         backend: B,
         slots: Slots,
         tuning: Tuning,
-        jobs: mpsc::Receiver<Job>,
+        calls: mpsc::Receiver<Call>,
         board: Arc<Board>,
     ) -> Self {
         Self {
             backend,
             slots,
-            jobs,
+            calls,
             queue: FairQueue::default(),
             writing: Vec::new(),
+            ahead: Ahead::default(),
             line: Line::default(),
             tuning,
             trust: Trust::default(),
@@ -120,7 +133,7 @@ impl<B: Backend> Scheduler<B> {
 
     /// Works until the handle is dropped or the backend fails. What is then unfinished is told.
     pub(super) fn run(mut self) {
-        while self.take_jobs() {
+        while self.take_calls() {
             if let Err(reason) = self.turn() {
                 tracing::error!(reason, "the language model failed; it no longer serves");
                 self.fail(&reason);
@@ -131,31 +144,44 @@ impl<B: Backend> Scheduler<B> {
 
     /// Takes in what has come; waits when there is nothing else to do. False once the handle is
     /// gone.
-    fn take_jobs(&mut self) -> bool {
-        if self.queue.is_empty() && self.writing.is_empty() {
-            let Ok(job) = self.jobs.recv() else {
+    fn take_calls(&mut self) -> bool {
+        if self.queue.is_empty() && self.writing.is_empty() && self.ahead.is_empty() {
+            let Ok(call) = self.calls.recv() else {
                 return false;
             };
-            self.enqueue(job);
+            self.take(call);
         }
         loop {
-            match self.jobs.try_recv() {
-                Ok(job) => self.enqueue(job),
+            match self.calls.try_recv() {
+                Ok(call) => self.take(call),
                 Err(mpsc::TryRecvError::Empty) => return true,
                 Err(mpsc::TryRecvError::Disconnected) => return false,
             }
         }
     }
 
-    fn enqueue(&mut self, job: Job) {
-        let work = job.prompt.len().saturating_add(job.max_tokens);
-        let conversation = job.conversation;
-        self.queue.push(job, conversation, work);
+    fn take(&mut self, call: Call) {
+        match call {
+            Call::Write(job) => {
+                self.leave(Ahead::interrupt);
+                let conversation = job.conversation;
+                if let Some(conversation) = conversation {
+                    self.leave(|ahead| ahead.forget(conversation));
+                }
+                let work = job.prompt.len().saturating_add(job.max_tokens);
+                self.queue.push(*job, conversation, work);
+            }
+            Call::ReadAhead(beginning) => {
+                let most = self.slots.count();
+                self.leave(|ahead| ahead.push(beginning, most));
+            }
+        }
     }
 
     fn turn(&mut self) -> Result<(), String> {
         self.forget_unwanted();
         let served = match self.admit() {
+            Ok(()) if self.writing.is_empty() => self.read_ahead(),
             Ok(()) => self.step(),
             Err(error) => Err(error),
         };
@@ -231,6 +257,65 @@ impl<B: Backend> Scheduler<B> {
                 Ok(false)
             }
             (done, _) => done.map(|()| true),
+        }
+    }
+
+    /// Reads on in what comes next, so little at a time that who asks meanwhile hardly waits.
+    fn read_ahead(&mut self) -> Result<(), ComputeError> {
+        let begun = Instant::now();
+        let Some(slot) = self.place_ahead()? else {
+            return Ok(());
+        };
+        let size = self
+            .tuning
+            .pace
+            .within(LONGEST_STALL, self.tuning.largest_step);
+        let batch = self.ahead.piece(slot, self.slots.len(slot), size);
+        if batch.is_empty() {
+            self.leave(Ahead::finish);
+            return Ok(());
+        }
+        let scheduled = begun.elapsed();
+        match self.backend.compute(&batch) {
+            // Nobody waits for it.
+            Err(ComputeError::NoRoom) => {
+                self.leave(Ahead::finish);
+                return Ok(());
+            }
+            computed => computed?,
+        }
+        let computing = begun.elapsed() - scheduled;
+        for entry in &batch {
+            self.slots.push(slot, entry.token);
+        }
+        self.board.stepped(batch.len(), begun.elapsed(), computing);
+        meters::read_ahead(batch.len());
+        Ok(())
+    }
+
+    /// Where the next beginning is read; `None` when there is none, or no room for it.
+    fn place_ahead(&mut self) -> Result<Option<SlotId>, ComputeError> {
+        let Some((beginning, slot)) = self.ahead.current() else {
+            return Ok(None);
+        };
+        if slot.is_some() {
+            return Ok(slot);
+        }
+        let Some(admission) = self.slots.admit(&beginning.tokens, 0) else {
+            self.ahead.finish();
+            return Ok(None);
+        };
+        self.ahead.read_in(admission.slot);
+        for edit in admission.edits {
+            self.carry_out(edit)?;
+        }
+        Ok(Some(admission.slot))
+    }
+
+    /// Reading ahead ends, as `ending` says, and leaves its slot if it has one.
+    fn leave(&mut self, ending: impl FnOnce(&mut Ahead) -> Option<SlotId>) {
+        if let Some(slot) = ending(&mut self.ahead) {
+            self.slots.release(slot);
         }
     }
 
@@ -391,6 +476,9 @@ impl<B: Backend> Scheduler<B> {
     }
 }
 
+#[cfg(test)]
+#[path = "scheduler_harness.rs"]
+mod harness;
 #[cfg(test)]
 #[path = "scheduler_tests.rs"]
 mod tests;

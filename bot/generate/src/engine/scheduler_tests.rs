@@ -1,212 +1,8 @@
-//! The scheduler over a backend that counts: after token n it writes n + 1, and `z` ends a reply.
+//! The laws of the scheduler, on a backend that counts.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-
-use tokio::sync::Semaphore;
-
-use super::super::reply::Reply;
-use super::super::shelf::KeptId;
-use super::super::slots::Reuse;
+use super::harness::{Bench, Trouble, read};
 use super::*;
-use crate::{Chunk, Finish, Generation, Usage};
-
-/// What the backend does instead of computing a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    NoRoom,
-    Failure,
-    Panic,
-    /// A state is lost.
-    NotKept,
-}
-
-/// Holds what llama.cpp would, and asserts that nothing is computed out of place.
-struct Counting {
-    cache: HashMap<SlotId, Vec<LlamaToken>>,
-    kept: HashMap<KeptId, Vec<LlamaToken>>,
-    batch: Vec<Entry>,
-    trouble: mpsc::Receiver<Trouble>,
-    /// States cannot be kept.
-    forgets: bool,
-    /// Computes only while this is set: lets a test arrange what happens meanwhile.
-    open: Arc<AtomicBool>,
-}
-
-impl Backend for Counting {
-    type Sampler = ();
-
-    fn sampler(&self, _: &Sampling) -> Result<Self::Sampler, GenerateError> {
-        Ok(())
-    }
-
-    fn edit(&mut self, edit: Edit) -> Result<(), ComputeError> {
-        match edit {
-            Edit::Truncate { slot, len } => self.cache.entry(slot).or_default().truncate(len),
-            Edit::Share { from, to, len } => {
-                let shared = self.cache[&from][..len].to_vec();
-                assert_eq!(self.cache.insert(to, shared).unwrap_or_default(), []);
-            }
-            Edit::Keep { slot, kept } => {
-                if self.forgets {
-                    return Err(ComputeError::NotKept);
-                }
-                let state = self.cache[&slot].clone();
-                assert!(self.kept.insert(kept, state).is_none(), "kept twice");
-            }
-            Edit::Restore { kept, slot } => {
-                let state = self.kept.remove(&kept).ok_or(ComputeError::NotKept)?;
-                assert_eq!(self.cache.insert(slot, state).unwrap_or_default(), []);
-            }
-            Edit::Forget { kept } => {
-                self.kept.remove(&kept);
-            }
-        }
-        Ok(())
-    }
-
-    fn compute(&mut self, batch: &[Entry]) -> Result<(), ComputeError> {
-        while !self.open.load(Ordering::Acquire) {
-            std::thread::yield_now();
-        }
-        match self.trouble.try_recv() {
-            Ok(Trouble::NoRoom) => return Err(ComputeError::NoRoom),
-            Ok(Trouble::Failure) => return Err(ComputeError::Failed("it broke".to_owned())),
-            Ok(Trouble::Panic) => panic!("the backend panics, as this test wants"),
-            Ok(Trouble::NotKept) => {
-                self.kept.clear();
-                self.forgets = !self.forgets;
-            }
-            Err(_) => {}
-        }
-        for entry in batch {
-            let sequence = self.cache.entry(entry.slot).or_default();
-            assert_eq!(entry.position, sequence.len(), "{entry:?} leaves a gap");
-            sequence.push(entry.token);
-        }
-        self.batch = batch.to_vec();
-        Ok(())
-    }
-
-    fn sample(&mut self, index: usize, (): &mut ()) -> (LlamaToken, Option<Vec<u8>>) {
-        let byte = u8::try_from(self.batch[index].token.0).unwrap() + 1;
-        (
-            LlamaToken::new(byte.into()),
-            (byte != b'z').then(|| vec![byte]),
-        )
-    }
-}
-
-/// A scheduler on its thread.
-struct Bench {
-    jobs: Option<mpsc::Sender<Job>>,
-    trouble: mpsc::Sender<Trouble>,
-    open: Arc<AtomicBool>,
-    board: Arc<Board>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Bench {
-    fn new(slots: u16, cells: usize) -> Self {
-        let (jobs, jobs_end) = mpsc::channel();
-        let (trouble, trouble_end) = mpsc::channel();
-        let open = Arc::new(AtomicBool::new(true));
-        let backend = Counting {
-            cache: HashMap::new(),
-            kept: HashMap::new(),
-            batch: Vec::new(),
-            trouble: trouble_end,
-            forgets: false,
-            open: Arc::clone(&open),
-        };
-        let micros = [(1, 40), (2, 40), (4, 60), (100, 900)];
-        let tuning = Tuning {
-            pace: Pace::new(micros.map(|(size, micros)| (size, Duration::from_micros(micros)))),
-            largest_step: 64,
-            shelving: Shelving {
-                tokens: 200,
-                least: 4,
-                bytes: 1,
-                cost: 0.1,
-            },
-        };
-        let slots = Slots::new(slots, cells, Reuse::Prefixes, tuning.shelving);
-        let board = Arc::new(Board::default());
-        let scheduler = Scheduler::new(backend, slots, tuning, jobs_end, Arc::clone(&board));
-        let thread = Some(std::thread::spawn(move || scheduler.run()));
-        Self {
-            jobs: Some(jobs),
-            trouble,
-            open,
-            board,
-            thread,
-        }
-    }
-
-    /// Holds the backend before its next batch until [`Bench::release`].
-    fn hold(&self) {
-        self.open.store(false, Ordering::Release);
-    }
-
-    fn release(&self) {
-        self.open.store(true, Ordering::Release);
-    }
-
-    fn ask(&self, prompt: &str, max_tokens: usize, stop: &[&str]) -> Generation {
-        self.ask_in(None, None, prompt, max_tokens, stop)
-    }
-
-    fn ask_in(
-        &self,
-        conversation: Option<u64>,
-        deadline: Option<Instant>,
-        prompt: &str,
-        max_tokens: usize,
-        stop: &[&str],
-    ) -> Generation {
-        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
-        let (reply, generation) = Reply::open(max_tokens, place);
-        let job = Job {
-            prompt: prompt
-                .bytes()
-                .map(|byte| LlamaToken::new(byte.into()))
-                .collect(),
-            max_tokens,
-            stop: stop.iter().map(|stop| stop.to_string()).collect(),
-            sampling: Sampling::default(),
-            conversation,
-            deadline,
-            speculate: true,
-            queued_at: Instant::now(),
-            reply,
-        };
-        self.jobs.as_ref().unwrap().send(job).unwrap();
-        generation
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.release();
-        self.jobs = None;
-        // A test that wants a panic has seen what followed from it.
-        self.thread.take().unwrap().join().ok();
-    }
-}
-
-async fn read(mut generation: Generation) -> Result<(String, Finish, Usage), GenerateError> {
-    let mut text = String::new();
-    loop {
-        match generation.next().await.expect("a reply has an end")? {
-            Chunk::Text(more) => text.push_str(&more),
-            Chunk::Done { finish, usage } => {
-                assert!(generation.next().await.is_none());
-                return Ok((text, finish, usage));
-            }
-        }
-    }
-}
+use crate::Finish;
 
 #[tokio::test]
 async fn replies_do_not_disturb_each_other() {
@@ -410,6 +206,9 @@ async fn no_request_is_lost_whatever_happens() {
             let conversation = random.bool().then(|| random.u64(0..8));
             let deadline = (random.u8(0..10) == 0)
                 .then(|| Instant::now() + Duration::from_micros(random.u64(0..3000)));
+            if random.u8(0..4) == 0 {
+                bench.read_ahead(random.u64(0..8), &prompt);
+            }
             let reply = bench.ask_in(conversation, deadline, &prompt, max_tokens, &[]);
             match random.u8(0..40) {
                 0 => bench.trouble.send(Trouble::NoRoom).unwrap(),
@@ -509,4 +308,47 @@ async fn a_full_cache_then_costs_the_youngest_reply_only() {
         "uvw",
         "the slot serves again"
     );
+}
+
+#[tokio::test]
+async fn what_comes_next_is_read_while_nobody_waits() {
+    let bench = Bench::new(2, 1000);
+    let next = "rules, a question, a reply, ".repeat(10);
+    read(bench.ask_in(Some(1), None, "rules, a question and facts", 3, &[]))
+        .await
+        .unwrap();
+    let before = bench.board.stats().tokens;
+    bench.read_ahead(1, &next);
+    until_read(&bench, before + next.len() - "rules, a question".len()).await;
+    let (text, _, usage) = read(bench.ask_in(Some(1), None, &(next.clone() + "b"), 3, &[]))
+        .await
+        .unwrap();
+    assert_eq!((text.as_str(), usage.reused_tokens), ("cde", next.len()));
+}
+
+#[tokio::test]
+async fn who_asks_comes_before_what_is_read_ahead() {
+    let bench = Bench::new(1, 1000);
+    bench.hold();
+    let next = "rules ".repeat(100);
+    bench.read_ahead(1, &next);
+    let reply = bench.ask("a", 3, &[]);
+    bench.release();
+    assert_eq!(read(reply).await.unwrap().0, "bcd");
+    until_read(&bench, next.len()).await;
+    let steps = bench.steps.lock().clone();
+    let first = steps.iter().position(|followed| *followed).unwrap();
+    assert!(first <= 1, "after {first} pieces of 600 tokens");
+    assert!(!steps[steps.len() - 1], "reading goes on after it");
+}
+
+/// Waits until so many tokens are computed.
+async fn until_read(bench: &Bench, tokens: usize) {
+    let read = async {
+        while bench.board.stats().tokens < tokens {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+    read.expect("idle time is used");
 }

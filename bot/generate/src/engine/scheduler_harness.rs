@@ -1,0 +1,235 @@
+//! A scheduler over a backend that counts: after token n it writes n + 1, and `z` ends a reply.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use super::super::reply::Reply;
+use super::super::shelf::KeptId;
+use super::super::slots::Reuse;
+use super::*;
+use crate::{Chunk, Finish, Generation, Usage};
+
+/// What the backend does instead of computing a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    NoRoom,
+    Failure,
+    Panic,
+    /// A state is lost.
+    NotKept,
+}
+
+/// Holds what llama.cpp would, and asserts that nothing is computed out of place.
+struct Counting {
+    cache: HashMap<SlotId, Vec<LlamaToken>>,
+    kept: HashMap<KeptId, Vec<LlamaToken>>,
+    batch: Vec<Entry>,
+    trouble: mpsc::Receiver<Trouble>,
+    /// States cannot be kept.
+    forgets: bool,
+    /// Computes only while this is set: lets a test arrange what happens meanwhile.
+    open: Arc<AtomicBool>,
+    /// Whether a token followed from each batch.
+    steps: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Backend for Counting {
+    type Sampler = ();
+
+    fn sampler(&self, _: &Sampling) -> Result<Self::Sampler, GenerateError> {
+        Ok(())
+    }
+
+    fn edit(&mut self, edit: Edit) -> Result<(), ComputeError> {
+        match edit {
+            Edit::Truncate { slot, len } => self.cache.entry(slot).or_default().truncate(len),
+            Edit::Share { from, to, len } => {
+                let shared = self.cache[&from][..len].to_vec();
+                assert_eq!(self.cache.insert(to, shared).unwrap_or_default(), []);
+            }
+            Edit::Keep { slot, kept } => {
+                if self.forgets {
+                    return Err(ComputeError::NotKept);
+                }
+                let state = self.cache[&slot].clone();
+                assert!(self.kept.insert(kept, state).is_none(), "kept twice");
+            }
+            Edit::Restore { kept, slot } => {
+                let state = self.kept.remove(&kept).ok_or(ComputeError::NotKept)?;
+                assert_eq!(self.cache.insert(slot, state).unwrap_or_default(), []);
+            }
+            Edit::Forget { kept } => {
+                self.kept.remove(&kept);
+            }
+        }
+        Ok(())
+    }
+
+    fn compute(&mut self, batch: &[Entry]) -> Result<(), ComputeError> {
+        while !self.open.load(Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        match self.trouble.try_recv() {
+            Ok(Trouble::NoRoom) => return Err(ComputeError::NoRoom),
+            Ok(Trouble::Failure) => return Err(ComputeError::Failed("it broke".to_owned())),
+            Ok(Trouble::Panic) => panic!("the backend panics, as this test wants"),
+            Ok(Trouble::NotKept) => {
+                self.kept.clear();
+                self.forgets = !self.forgets;
+            }
+            Err(_) => {}
+        }
+        for entry in batch {
+            let sequence = self.cache.entry(entry.slot).or_default();
+            assert_eq!(entry.position, sequence.len(), "{entry:?} leaves a gap");
+            sequence.push(entry.token);
+        }
+        self.batch = batch.to_vec();
+        self.steps
+            .lock()
+            .push(batch.iter().any(|entry| entry.output));
+        Ok(())
+    }
+
+    fn sample(&mut self, index: usize, (): &mut ()) -> (LlamaToken, Option<Vec<u8>>) {
+        let byte = u8::try_from(self.batch[index].token.0).unwrap() + 1;
+        (
+            LlamaToken::new(byte.into()),
+            (byte != b'z').then(|| vec![byte]),
+        )
+    }
+}
+
+/// A scheduler on its thread.
+pub(super) struct Bench {
+    calls: Option<mpsc::Sender<Call>>,
+    pub(super) trouble: mpsc::Sender<Trouble>,
+    open: Arc<AtomicBool>,
+    /// Whether a token followed from each batch.
+    pub(super) steps: Arc<Mutex<Vec<bool>>>,
+    pub(super) board: Arc<Board>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Bench {
+    pub(super) fn new(slots: u16, cells: usize) -> Self {
+        let (calls, calls_end) = mpsc::channel();
+        let (trouble, trouble_end) = mpsc::channel();
+        let open = Arc::new(AtomicBool::new(true));
+        let steps = Arc::<Mutex<_>>::default();
+        let backend = Counting {
+            cache: HashMap::new(),
+            kept: HashMap::new(),
+            batch: Vec::new(),
+            trouble: trouble_end,
+            forgets: false,
+            open: Arc::clone(&open),
+            steps: Arc::clone(&steps),
+        };
+        let micros = [(1, 40), (2, 40), (4, 60), (100, 900)];
+        let tuning = Tuning {
+            pace: Pace::new(micros.map(|(size, micros)| (size, Duration::from_micros(micros)))),
+            largest_step: 64,
+            shelving: Shelving {
+                tokens: 200,
+                least: 4,
+                bytes: 1,
+                cost: 0.1,
+            },
+        };
+        let slots = Slots::new(slots, cells, Reuse::Prefixes, tuning.shelving);
+        let board = Arc::new(Board::default());
+        let scheduler = Scheduler::new(backend, slots, tuning, calls_end, Arc::clone(&board));
+        let thread = Some(std::thread::spawn(move || scheduler.run()));
+        Self {
+            calls: Some(calls),
+            trouble,
+            open,
+            steps,
+            board,
+            thread,
+        }
+    }
+
+    /// Holds the backend before its next batch until [`Bench::release`].
+    pub(super) fn hold(&self) {
+        self.open.store(false, Ordering::Release);
+    }
+
+    pub(super) fn release(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    pub(super) fn ask(&self, prompt: &str, max_tokens: usize, stop: &[&str]) -> Generation {
+        self.ask_in(None, None, prompt, max_tokens, stop)
+    }
+
+    pub(super) fn ask_in(
+        &self,
+        conversation: Option<u64>,
+        deadline: Option<Instant>,
+        prompt: &str,
+        max_tokens: usize,
+        stop: &[&str],
+    ) -> Generation {
+        let place = Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap();
+        let (reply, generation) = Reply::open(max_tokens, place);
+        let job = Job {
+            prompt: tokens(prompt),
+            max_tokens,
+            stop: stop.iter().map(|stop| stop.to_string()).collect(),
+            sampling: Sampling::default(),
+            conversation,
+            deadline,
+            speculate: true,
+            queued_at: Instant::now(),
+            reply,
+        };
+        self.call(Call::Write(Box::new(job)));
+        generation
+    }
+
+    pub(super) fn read_ahead(&self, conversation: u64, beginning: &str) {
+        self.call(Call::ReadAhead(Beginning {
+            conversation,
+            tokens: tokens(beginning),
+        }));
+    }
+
+    fn call(&self, call: Call) {
+        self.calls.as_ref().unwrap().send(call).unwrap();
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.release();
+        self.calls = None;
+        // A test that wants a panic has seen what followed from it.
+        self.thread.take().unwrap().join().ok();
+    }
+}
+
+pub(super) async fn read(
+    mut generation: Generation,
+) -> Result<(String, Finish, Usage), GenerateError> {
+    let mut text = String::new();
+    loop {
+        match generation.next().await.expect("a reply has an end")? {
+            Chunk::Text(more) => text.push_str(&more),
+            Chunk::Done { finish, usage } => {
+                assert!(generation.next().await.is_none());
+                return Ok((text, finish, usage));
+            }
+        }
+    }
+}
+
+fn tokens(text: &str) -> Vec<LlamaToken> {
+    let tokens = text.bytes().map(|byte| LlamaToken::new(byte.into()));
+    tokens.collect()
+}
