@@ -254,12 +254,11 @@ async fn a_server_that_stays_overloaded_is_busy() {
         "{refused:?}"
     );
     assert_eq!(fake.requests().len(), 3);
-    assert!(!remote.healthy());
+    assert!(remote.healthy(), "it is there");
     assert_eq!(
         read(remote.generate(request()).await.unwrap()).await.0,
         "never"
     );
-    assert!(remote.healthy());
 }
 
 #[tokio::test]
@@ -294,7 +293,12 @@ async fn a_server_that_keeps_failing_is_left_alone_and_tried_again() {
     let error = remote.generate(request()).await.unwrap_err().to_string();
     assert!(error.contains("asked again"), "{error}");
     assert_eq!(fake.requests().len(), 3, "it was left alone");
+    assert!(!remote.healthy());
     tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert!(
+        remote.healthy(),
+        "it is known by itself that it is asked again"
+    );
     let reply = remote.generate(request()).await.unwrap();
     assert_eq!(read(reply).await.0, "Hi");
 }
@@ -439,7 +443,8 @@ async fn dropping_a_reply_closes_its_connection() {
         .await
         .expect("it closes")
         .unwrap();
-    assert_eq!(ask(&fake).await.0, "Hi");
+    let generation = remote.generate(request()).await.expect("its place is free");
+    assert_eq!(read(generation).await.0, "Hi");
 }
 
 #[tokio::test]
@@ -455,7 +460,50 @@ async fn a_silent_server_is_not_waited_for() {
     .unwrap();
     let (_, end) = read(remote.generate(request()).await.unwrap()).await;
     assert!(matches!(end, Err(GenerateError::Backend { .. })), "{end:?}");
-    assert!(!remote.healthy());
+}
+
+#[tokio::test]
+async fn who_leaves_after_the_first_words_has_been_served() {
+    let broken = || sse([Ok(text("It is")), Err("broken")]);
+    let (endless, _) = endless();
+    let fake = Fake::new([broken(), broken(), endless, broken(), broken()]).await;
+    let remote = Remote::new(RemoteConfig {
+        max_in_flight: 2,
+        ..config(&fake.base_url)
+    })
+    .unwrap();
+    for number in 0..5 {
+        let mut generation = remote.generate(request()).await.unwrap();
+        assert!(matches!(generation.next().await, Some(Ok(Chunk::Text(_)))));
+        if number != 2 {
+            assert!(read(generation).await.1.is_err());
+        }
+    }
+    assert!(remote.healthy(), "never three failures in a row");
+}
+
+#[tokio::test]
+async fn a_deadline_ends_waiting_and_writing() {
+    let (endless, is_closed) = endless();
+    let overloaded = status(503, &[("retry-after", "60")], json!({}));
+    let fake = Fake::new([overloaded, endless]).await;
+    let remote = fake.remote();
+    let soon = || Request {
+        max_tokens: 100_000,
+        deadline: Some(Instant::now() + Duration::from_millis(200)),
+        ..request()
+    };
+    let begun = Instant::now();
+    let refused = remote.generate(soon()).await;
+    assert!(
+        matches!(refused, Err(GenerateError::TooLate)),
+        "{refused:?}"
+    );
+    let (words, end) = read(remote.generate(soon()).await.unwrap()).await;
+    assert!(words.starts_with("on on"), "{words}");
+    assert!(matches!(end, Ok((Finish::Deadline, _))), "{end:?}");
+    is_closed.await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5));
 }
 
 #[tokio::test]
@@ -492,5 +540,4 @@ async fn a_server_that_is_not_there_is_named_as_such() {
     let remote = Remote::new(config(&format!("http://{address}/v1"))).unwrap();
     let error = remote.generate(request()).await.unwrap_err().to_string();
     assert!(error.contains("cannot be reached"), "{error}");
-    assert!(!remote.healthy());
 }

@@ -166,9 +166,7 @@ impl Remote {
                 Err(refusal) => refusal,
             };
             if refused.is_broken {
-                server.failed();
-            } else {
-                server.declined();
+                in_flight.failed();
             }
             // Other servers would say the same of the request, or the customer has waited long enough.
             if !refused.may_retry {
@@ -255,22 +253,16 @@ impl Generator for Remote {
                 })?;
         let (chunks, reader) = mpsc::channel(UNREAD_CHUNKS);
         let meter = Meter::default();
-        let stops = request.stop.clone();
-        let relay = Relay::new(chunks, meter.clone(), stops, request.max_tokens);
+        let relay = Relay::new(chunks, meter.clone(), &request);
         let body = Body::new(&self.model, &request)?;
-        let (response, in_flight) = self.ask(&body, request.conversation).await?;
-        tokio::spawn(relay.run(response, move |it_went_well, first_words| {
-            let server = in_flight.server();
-            if it_went_well {
-                server.succeeded();
-            } else {
-                server.failed();
-            }
-            if let Some(first_words) = first_words {
-                server.spoke(first_words);
-            }
-            drop(place);
-        }));
+        let asked = self.ask(&body, request.conversation);
+        let (response, in_flight) = match request.deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), asked)
+                .await
+                .map_err(|_| GenerateError::TooLate)??,
+            None => asked.await?,
+        };
+        tokio::spawn(relay.run(response, in_flight, place));
         Ok(Generation::new(reader, meter))
     }
 
@@ -286,15 +278,16 @@ impl Generator for Remote {
     /// As long as the last ones waited at the fastest server; what is long ago counts for little.
     fn wait(&self) -> Duration {
         let now = Instant::now();
-        let waits = self.servers.iter().filter(|server| server.is_well());
-        let waits = waits.map(|server| server.wait(now));
-        waits.min().unwrap_or_default()
+        let asked = self.servers.iter().filter(|server| server.is_asked());
+        asked
+            .map(|server| server.wait(now))
+            .min()
+            .unwrap_or_default()
     }
 
-    /// Whether the last request to some server went well. Nothing but another request finds out
-    /// whether a server is back, so this is for showing, not for holding requests back.
+    /// Whether some server is asked: all are again, within a minute of their last failure.
     fn healthy(&self) -> bool {
-        self.servers.iter().any(|server| server.is_well())
+        self.servers.iter().any(|server| server.is_asked())
     }
 }
 
@@ -351,7 +344,7 @@ mod tests {
             .map(|conversation| InFlight::at(first(&remote, Some(conversation))))
             .collect();
         let mut of_each = remote.servers.iter().map(|server| {
-            let at = |flight: &&InFlight| std::ptr::eq(flight.server(), &raw const **server);
+            let at = |flight: &&InFlight| Arc::ptr_eq(flight.server(), server);
             working.iter().filter(at).count()
         });
         assert!(of_each.all(|count| (5..=15).contains(&count)));

@@ -1,16 +1,17 @@
 //! From a server's answer to chunks.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use eventsource_stream::Eventsource;
 use futures::StreamExt;
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::server::InFlight;
 use super::wire::{self, Cost, Part};
 use crate::text::StopStrings;
-use crate::{Chunk, Finish, GenerateError, Meter, Usage};
+use crate::{Chunk, Finish, GenerateError, Meter, Request, Usage};
 
 /// Most bytes read of an answer that is not streamed.
 pub(super) const WHOLE_ANSWER: usize = 4 << 20;
@@ -21,6 +22,7 @@ pub(super) struct Relay {
     meter: Meter,
     stops: StopStrings,
     max_tokens: usize,
+    deadline: Option<Instant>,
     finish: Option<Finish>,
     cost: Option<Cost>,
     /// Events with text. Each has a token or more.
@@ -31,19 +33,19 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Ends at `stops` and after `max_tokens`, also when the server does not.
+    /// A reply to `request`, whose end this side sees to, also when the server does not.
     pub(super) fn new(
         chunks: mpsc::Sender<Result<Chunk, GenerateError>>,
         meter: Meter,
-        stops: Vec<String>,
-        max_tokens: usize,
+        request: &Request,
     ) -> Self {
         let asked_at = Instant::now();
         Self {
             chunks,
             meter,
-            stops: StopStrings::new(stops),
-            max_tokens,
+            stops: StopStrings::new(request.stop.clone()),
+            max_tokens: request.max_tokens,
+            deadline: request.deadline,
             finish: None,
             cost: None,
             texts: 0,
@@ -53,25 +55,36 @@ impl Relay {
         }
     }
 
-    /// Passes `response` on until it ends or nobody reads any more; either way it is then dropped,
-    /// which closes the connection. Before the reader learns of the end, `ended` is told whether
-    /// the server did well, and how long its first words took.
+    /// Passes the `response` to what is `in_flight` on until it ends, is too late, or nobody reads any
+    /// more; in any case it is then dropped, which closes the connection. Before the reader learns of
+    /// the end, its server's books are kept and its place is free.
     pub(super) async fn run(
         mut self,
         response: Response,
-        ended: impl FnOnce(bool, Option<Duration>) + Send,
+        in_flight: InFlight,
+        place: OwnedSemaphorePermit,
     ) {
-        let chunks = self.chunks.clone();
+        let (chunks, deadline) = (self.chunks.clone(), self.deadline);
         let outcome = tokio::select! {
-            () = chunks.closed() => return,
-            outcome = self.read(response) => outcome,
+            () = chunks.closed() => None,
+            () = passed(deadline) => {
+                self.finish = Some(Finish::Deadline);
+                Some(Ok(()))
+            }
+            outcome = self.read(response) => Some(outcome),
         };
-        let first_words = self.first_at.map(|first| first - self.asked_at);
+        match (&outcome, self.first_at) {
+            (Some(Err(_)), _) => in_flight.failed(),
+            (Some(Ok(())) | None, Some(first)) => in_flight.spoke(first),
+            // Nothing came in the time that it was given.
+            (Some(Ok(())) | None, None) => {}
+        }
+        drop((in_flight, place));
         let end = match outcome {
-            Ok(()) => Ok(self.end().await),
-            Err(reason) => Err(GenerateError::backend(reason)),
+            Some(Ok(())) => Ok(self.end().await),
+            Some(Err(reason)) => Err(GenerateError::backend(reason)),
+            None => return,
         };
-        ended(end.is_ok(), first_words);
         // Nobody reads it any more: there is nobody to tell.
         chunks.send(end).await.ok();
     }
@@ -171,6 +184,14 @@ impl Relay {
             finish: self.finish.unwrap_or(Finish::Stop),
             usage,
         }
+    }
+}
+
+/// Comes when `deadline` has passed; never without one.
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One server of a model: how busy it is, and whether it is worth asking.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use failsafe::backoff::{self, EqualJittered};
@@ -28,8 +28,6 @@ pub(super) struct Server {
     in_flight: AtomicUsize,
     /// Open while it is left alone.
     breaker: StateMachine<ConsecutiveFailures<EqualJittered>, Watch>,
-    /// The last request that came to an end came to a good one.
-    well: AtomicBool,
     waits: Waits,
 }
 
@@ -54,7 +52,6 @@ impl Server {
             endpoint,
             in_flight: AtomicUsize::new(0),
             breaker: breaker.build(),
-            well: AtomicBool::new(true),
             waits: Waits::default(),
         })
     }
@@ -69,11 +66,6 @@ impl Server {
         self.breaker.is_call_permitted()
     }
 
-    /// The last request to it went well.
-    pub(super) fn is_well(&self) -> bool {
-        self.well.load(Ordering::Relaxed)
-    }
-
     /// About how long it keeps one request more waiting, in seconds: good for comparing only.
     pub(super) fn load(&self, now: Instant) -> f64 {
         let requests = self.in_flight.load(Ordering::Relaxed) + 1;
@@ -85,25 +77,14 @@ impl Server {
         self.waits.expected(now)
     }
 
-    /// A request has gone well.
-    pub(super) fn succeeded(&self) {
-        self.well.store(true, Ordering::Relaxed);
-        self.breaker.on_success();
-    }
-
-    /// It was too busy, or did not want this request: it is there.
-    pub(super) fn declined(&self) {
-        self.well.store(false, Ordering::Relaxed);
-    }
-
     /// It could not be reached, or broke down.
     pub(super) fn failed(&self) {
-        self.declined();
         self.breaker.on_error();
     }
 
-    /// First words came after `wait`.
-    pub(super) fn spoke(&self, wait: Duration) {
+    /// A request has gone well; first words came after `wait`.
+    fn spoke(&self, wait: Duration) {
+        self.breaker.on_success();
         self.waits.note(wait, Instant::now());
     }
 }
@@ -142,24 +123,42 @@ impl Instrument for Watch {
 
 /// A request that a server is working on; it no longer does when this is dropped.
 #[derive(Debug)]
-pub(super) struct InFlight(Arc<Server>);
+pub(super) struct InFlight {
+    server: Arc<Server>,
+    since: Instant,
+}
 
 impl InFlight {
     /// `server` gets a request.
     pub(super) fn at(server: &Arc<Server>) -> Self {
         server.in_flight.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(server))
+        Self {
+            server: Arc::clone(server),
+            since: Instant::now(),
+        }
     }
 
-    /// Which.
-    pub(super) fn server(&self) -> &Server {
-        &self.0
+    /// Which server.
+    #[cfg(test)]
+    pub(super) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    /// The server could not be reached, or broke down.
+    pub(super) fn failed(&self) {
+        self.server.failed();
+    }
+
+    /// It has gone well; the first words came at `first`.
+    pub(super) fn spoke(&self, first: Instant) {
+        self.server
+            .spoke(first.saturating_duration_since(self.since));
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.server.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -203,18 +202,11 @@ mod tests {
         let server = server();
         (1..FAILURES).for_each(|_| server.failed());
         assert!(server.is_asked());
-        server.succeeded();
+        server.spoke(Duration::ZERO);
         (1..FAILURES).for_each(|_| server.failed());
         assert!(server.is_asked(), "failures in a row count");
         server.failed();
-        assert!(!server.is_asked() && !server.is_well());
-    }
-
-    #[test]
-    fn who_is_busy_is_asked_again() {
-        let server = server();
-        (0..20).for_each(|_| server.declined());
-        assert!(server.is_asked() && !server.is_well());
+        assert!(!server.is_asked());
     }
 
     #[test]
