@@ -107,6 +107,15 @@ async fn a_reply_that_breaks_off_is_kept_as_far_as_it_came() {
 }
 
 #[tokio::test]
+async fn a_sentence_that_is_cut_off_is_not_said() {
+    let written = "Every lamp has a warranty of 5 years";
+    let (streamed, answer) = reply(Writes::CutOff(written), "How long is the warranty?").await;
+    for said in [&*streamed, text(&answer)] {
+        assert!(said.contains("5 years against defects"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_model_server_that_fails_costs_the_written_words_only() {
     for status in [401, 429, 500] {
         let question = "How long is the warranty of a lamp?";

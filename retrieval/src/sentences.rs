@@ -40,6 +40,13 @@ pub fn split(text: &str) -> Vec<String> {
     all
 }
 
+/// Whether the end of `text` ends a sentence.
+#[must_use]
+pub fn is_whole(text: &str) -> bool {
+    let text = text.trim_end().trim_end_matches(['"', '\'', ')', '”']);
+    text.ends_with(['.', '!', '?', '。', '！', '？'])
+}
+
 /// Adds `next` to `text` as a sentence of its own.
 pub fn append(text: &mut String, next: &str) {
     if !text.is_empty() {
@@ -134,6 +141,16 @@ mod tests {
         assert!(sentences.push("It is $3.").is_empty());
         assert_eq!(sentences.push("50. Th"), ["It is $3.50. "]);
         assert_eq!(sentences.finish().as_deref(), Some("Th"));
+    }
+
+    #[test]
+    fn a_sentence_without_its_end_is_told() {
+        for whole in ["It is $3.50.", "(It is late!) ", "还有问题吗？"] {
+            assert!(is_whole(whole), "{whole}");
+        }
+        for cut_off in ["It is $3.50", "You may return it,", "", "She said \"yes\""] {
+            assert!(!is_whole(cut_off), "{cut_off}");
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use generate::{Chunk, GenerateError, Generation, PromptMessage, Request, Role, Sampling};
-use retrieval::sentences::Sentences;
+use generate::{Chunk, Finish, GenerateError, Generation, PromptMessage, Request, Role, Sampling};
+use retrieval::sentences::{self, Sentences};
 use serde::Serialize;
 
 use super::close::{Ending, Said};
@@ -70,10 +70,7 @@ impl Turns {
             usage: None,
             first_token: None,
         };
-        let ending = match tokio::time::timeout(MOST_TIME, speech.speak(request)).await {
-            Ok(ending) => ending,
-            Err(_) => Ending::Failed { busy: false },
-        };
+        let ending = speech.speak(request).await;
         let Speech {
             said,
             held,
@@ -220,6 +217,7 @@ impl Speech<'_> {
 
     async fn read(&mut self, generation: &mut Generation) -> Ending {
         let mut sentences = Sentences::default();
+        let mut is_cut_off = false;
         while let Some(chunk) = generation.next().await {
             match chunk {
                 Ok(Chunk::Text(text)) => {
@@ -233,11 +231,16 @@ impl Speech<'_> {
                         }
                     }
                 }
-                Ok(Chunk::Done { .. }) => break,
+                Ok(Chunk::Done { finish, .. }) => {
+                    is_cut_off = matches!(finish, Finish::Length | Finish::Deadline);
+                    break;
+                }
                 Err(error) => return self.failed(&error),
             }
         }
         match sentences.finish() {
+            // Its condition may be in what is missing.
+            Some(last) if is_cut_off && !sentences::is_whole(&last) => Ending::Finished,
             Some(last) if !self.say(&last) => Ending::NoAnswer,
             _ => Ending::Finished,
         }
@@ -306,7 +309,7 @@ impl Speech<'_> {
     }
 
     fn failed(&self, error: &GenerateError) -> Ending {
-        let busy = matches!(error, GenerateError::Busy { .. });
+        let busy = matches!(error, GenerateError::Busy { .. } | GenerateError::TooLate);
         tracing::warn!(conversation = %self.open.conversation.id, "no reply was written: {error}");
         Ending::Failed { busy }
     }

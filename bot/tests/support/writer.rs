@@ -25,6 +25,8 @@ pub(crate) enum Writes {
     Slowly(&'static str),
     /// The beginning of one; then the connection breaks.
     Broken(&'static str),
+    /// The beginning of one, which is as long as it may be.
+    CutOff(&'static str),
     /// An error of this status.
     Status(u16),
 }
@@ -54,7 +56,9 @@ async fn complete(State(writes): State<Arc<Writes>>) -> Response {
             .collect()
     };
     let mut pieces = match &*writes {
-        Writes::Text(text) | Writes::Slowly(text) | Writes::Broken(text) => words(text),
+        Writes::Text(text) | Writes::Slowly(text) | Writes::Broken(text) | Writes::CutOff(text) => {
+            words(text)
+        }
         Writes::Status(status) => {
             let error = json!({ "error": { "message": "not now" } });
             let status = StatusCode::from_u16(*status).unwrap();
@@ -63,13 +67,16 @@ async fn complete(State(writes): State<Arc<Writes>>) -> Response {
     };
     pieces.push(match &*writes {
         Writes::Broken(_) => Err("the connection breaks"),
+        Writes::CutOff(_) => Ok(chunk(json!({}), Some("length")) + "data: [DONE]\n\n"),
         Writes::Text(_) | Writes::Slowly(_) | Writes::Status(_) => {
             Ok(chunk(json!({}), Some("stop")) + "data: [DONE]\n\n")
         }
     });
     let pace = match &*writes {
         Writes::Slowly(_) => Duration::from_millis(200),
-        Writes::Text(_) | Writes::Broken(_) | Writes::Status(_) => Duration::ZERO,
+        Writes::Text(_) | Writes::Broken(_) | Writes::CutOff(_) | Writes::Status(_) => {
+            Duration::ZERO
+        }
     };
     let paced = stream::iter(pieces).then(move |piece| async move {
         tokio::time::sleep(pace).await;
