@@ -17,8 +17,12 @@ WORLD ?= shop
 DATA ?= evals/worlds
 DIALOGUES ?= $(DATA)/$(WORLD)/dialogues.jsonl
 
-# What `make build` builds beside the usual: cuda, metal or vulkan.
+# What `make build` builds beside the usual: cuda, vulkan or metal.
 FEATURES ?=
+ifneq ($(FEATURES),)
+# The program looks beside itself for llama.cpp's libraries.
+export RUSTFLAGS := -C link-arg=-Wl,-rpath,$$ORIGIN
+endif
 # How `make bench` is run. PEER is a llama-server to measure beside ours.
 CONNECTIONS ?= 10000
 PEER ?=
@@ -79,8 +83,18 @@ clean: ## Deletes what was built; models and data stay
 	rm -rf connectors/web/dist connectors/web/node_modules
 
 build: widget ## Builds the program and prints where it is
-	$(call timed,build,cargo build --release $(if $(FEATURES),--features $(FEATURES)))
+	$(call timed,build,$(if $(FEATURES),$(build_libraries),cargo build --release))
 	@printf '%s\n' '$(FRONTDESK)'
+
+# Puts llama.cpp's libraries, as cargo has just built them, beside the program: those that it cannot do
+# without, and in backends/ those of which it loads what the machine has.
+build_libraries = out=$$(cargo build --release --features $(FEATURES) --message-format=json-render-diagnostics | \
+	sed -n '/build-script-executed.*llama-cpp-sys-2/s/.*"out_dir":"\([^"]*\)".*/\1/p'); \
+	if [ -d "$$out/backends" ]; then \
+		cp --remove-destination "$$out"/lib/lib*.so* '$(dir $(FRONTDESK))'; \
+		rm -rf '$(dir $(FRONTDESK))backends'; \
+		cp -r "$$out/backends" '$(dir $(FRONTDESK))'; \
+	fi
 
 setup-tests:
 	$(call timed,setup,bot/setup.sh --tests)

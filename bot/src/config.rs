@@ -10,6 +10,7 @@ use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use generate::{LEAST_CONTEXT_TOKENS, MOST_SLOTS};
 use serde::{Deserialize, Serialize};
 
 pub use sections::*;
@@ -176,6 +177,8 @@ impl Config {
     fn generate_checks(&self) -> Vec<Check> {
         let generate = &self.generate;
         let remote = generate.backend == Backend::Remote;
+        let usual = usize::try_from(LEAST_CONTEXT_TOKENS).unwrap_or(usize::MAX);
+        let context_tokens = generate.context_tokens.unwrap_or(usual);
         vec![
             Check::new(
                 !remote || !generate.url.is_empty(),
@@ -186,16 +189,18 @@ impl Config {
                 "generate.model is needed with generate.backend = \"remote\": the model's name at that server",
             ),
             Check::new(
-                (1..=generate::MOST_SLOTS.into()).contains(&generate.slots),
+                generate
+                    .slots
+                    .is_none_or(|slots| (1..=MOST_SLOTS.into()).contains(&slots)),
                 "generate.slots must be 1 to 64",
             ),
             Check::at_least_one("generate.max_tokens", generate.max_tokens > 0),
             Check::new(
-                generate.context_tokens >= 1024,
+                context_tokens >= 1024,
                 "generate.context_tokens must be at least 1024, or no prompt fits",
             ),
             Check::new(
-                generate.max_tokens < generate.context_tokens / 2,
+                generate.max_tokens < context_tokens / 2,
                 "generate.max_tokens must be less than half of generate.context_tokens: the prompt needs room",
             ),
             Check::new(

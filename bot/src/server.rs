@@ -33,6 +33,9 @@ use crate::telemetry;
 use crate::turn::{TurnError, Turns};
 use crate::world::{self, WorldError};
 
+/// Conversations that remote servers write for at once, unless told.
+const REMOTE_SLOTS: usize = 32;
+
 /// Why the server does not start. Each text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -310,8 +313,12 @@ pub(crate) fn engine_config(
 ) -> Result<EngineConfig, StartError> {
     let generate = &config.generate;
     Ok(EngineConfig {
-        context_tokens: u32::try_from(generate.context_tokens).unwrap_or(u32::MAX),
-        slots: u16::try_from(generate.slots).unwrap_or(u16::MAX),
+        context_tokens: generate
+            .context_tokens
+            .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
+        slots: generate
+            .slots
+            .map(|slots| u16::try_from(slots).unwrap_or(u16::MAX)),
         queue: generate.queue,
         threads: generate.threads,
         gpu_layers: generate.gpu_layers,
@@ -346,7 +353,7 @@ fn load_generator(config: &Config, models: &ModelStore) -> Result<Loaded, StartE
                 api_key: api_key.map(|key| ApiKey::from(key.to_owned())),
                 connect_timeout: Duration::from_secs(5),
                 read_timeout: Duration::from_secs(30),
-                max_in_flight: generate.slots + generate.queue,
+                max_in_flight: generate.slots.unwrap_or(REMOTE_SLOTS) + generate.queue,
             })?;
             Ok(Loaded::Remote(Arc::new(remote)))
         }

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use engine::{CacheType, Engine, EngineConfig, EngineStats, FlashAttention, MOST_SLOTS};
+pub use engine::{
+    CacheType, Engine, EngineConfig, EngineStats, FlashAttention, LEAST_CONTEXT_TOKENS, MOST_SLOTS,
+};
 pub use generation::{Chunk, Finish, Generation, Meter, Usage};
 pub use remote::{ApiKey, Remote, RemoteConfig};
 pub use request::{Form, PromptMessage, Request, Role, Sampling};

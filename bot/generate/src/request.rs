@@ -92,8 +92,9 @@ pub enum Form {
     /// Anything.
     #[default]
     Free,
-    /// A text of this grammar, in llama.cpp's GBNF, from its rule `root`. Of remote servers only
-    /// llama.cpp's own takes it.
+    /// A text of this grammar, in llguidance's variant of Lark, from its rule `start`
+    /// (<https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md>). Only models on this machine
+    /// take it.
     Grammar(String),
     /// JSON of this schema.
     Json(serde_json::Value),

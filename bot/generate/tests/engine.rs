@@ -41,8 +41,8 @@ fn model() -> PathBuf {
 /// An engine with `slots` slots and `queue` waiting places over 2048 tokens.
 fn engine(slots: u16, queue: usize) -> Engine {
     let config = EngineConfig {
-        context_tokens: 2048,
-        slots,
+        context_tokens: Some(2048),
+        slots: Some(slots),
         queue,
         threads: Some(1),
         ..EngineConfig::new(model(), "smollm2")
@@ -475,7 +475,7 @@ fn a_bad_file_is_refused_with_its_reason() {
 #[test]
 fn a_configuration_that_cannot_work_is_refused() {
     let config = EngineConfig {
-        slots: 0,
+        slots: Some(0),
         ..EngineConfig::new(model(), "none")
     };
     assert!(matches!(

@@ -22,7 +22,7 @@ pub(crate) struct Peer {
 pub(crate) struct PeerSettings<'a> {
     pub(crate) program: &'a Path,
     pub(crate) model: &'a Path,
-    pub(crate) context_tokens: u32,
+    pub(crate) context_tokens: usize,
     pub(crate) slots: usize,
     pub(crate) threads: usize,
     /// Host memory for prompts, in MiB.

@@ -28,11 +28,13 @@ const CARRIERS: [&str; 4] = ["Northline", "Kite Post", "Redwing", "Coast Express
 const MONTHS: [&str; 6] = ["January", "March", "May", "July", "September", "November"];
 
 /// What replies are like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    /// They say what the facts say.
+    /// They are the facts' own words.
     Copying,
+    /// They say what the facts say, as most of a customer's replies do.
+    Telling,
     /// They are the model's own words.
     Free,
 }
@@ -70,7 +72,8 @@ impl Customer {
              expected within 4 working days, to be left with a neighbour if nobody is in."
         );
         let question = match self.kind {
-            Kind::Copying => "What do you know about my order?",
+            Kind::Copying => "Please repeat the facts exactly as they stand there.",
+            Kind::Telling => "What do you know about my order?",
             Kind::Free => "Set the order aside. Why do people keep old things, in your own words?",
         };
         self.said.push(message(

@@ -1,11 +1,12 @@
 //! `frontdesk bench`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use comfy_table::{Table, presets};
 use generate::{Engine, EngineConfig, Generator, PromptMessage, Request, Role};
 use serde::Serialize;
@@ -34,6 +35,10 @@ struct GenerateArgs {
     /// Customers who ask at the same time, each load in turn
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8")]
     clients: Vec<usize>,
+    /// What is asked for, and how many questions a conversation has: KIND:TURNS, where replies copy their
+    /// facts (`copying`), say what they say (`telling`), or are the model's own words (`free`)
+    #[arg(long, value_delimiter = ',', default_value = "copying:1,telling:1,telling:5", value_parser = conversation)]
+    conversations: Vec<(Kind, usize)>,
     /// Times that each load is put on, in turn with the others measured
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
@@ -49,6 +54,16 @@ struct GenerateArgs {
     /// Writes all figures to this file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+/// Reads KIND:TURNS.
+fn conversation(text: &str) -> Result<(Kind, usize), String> {
+    let (kind, turns) = text
+        .split_once(':')
+        .ok_or("write KIND:TURNS, as in copying:5")?;
+    let kind = Kind::from_str(kind, true)?;
+    let turns: NonZeroUsize = turns.parse().map_err(|_| "TURNS is a number from 1")?;
+    Ok((kind, turns.get()))
 }
 
 /// Who writes.
@@ -114,7 +129,7 @@ async fn generate(config: &Config, args: &GenerateArgs) -> anyhow::Result<()> {
             Peer::start(&PeerSettings {
                 program,
                 model: &settings.model,
-                context_tokens: settings.context_tokens,
+                context_tokens: engine.stats().context_tokens,
                 slots: args.peer_slots,
                 threads: settings.threads(),
                 kept_mib: settings.kept_bytes >> 20,
@@ -186,12 +201,12 @@ async fn measure(
     let mut runs = Vec::new();
     // Customers of each run are others than the last one's: what they say is not known yet.
     let mut number = 0;
-    for (kind, turns) in [(Kind::Copying, 1), (Kind::Free, 1), (Kind::Copying, 5)] {
+    for (kind, turns) in &args.conversations {
         for clients in &args.clients {
             let load = Load {
                 clients: *clients,
-                turns,
-                kind,
+                turns: *turns,
+                kind: *kind,
                 max_tokens: args.tokens,
             };
             let mut rounds: Vec<Vec<Round>> = servers.iter().map(|_| Vec::new()).collect();

@@ -175,13 +175,14 @@ pub struct Generate {
     pub model: Option<String>,
     /// API key of the remote servers.
     pub api_key: Option<Secret>,
-    /// Conversations written for at once, 1 to 64. They share `context_tokens`, so more slots cost no
-    /// memory, only patience when all are used.
-    pub slots: usize,
+    /// Conversations written for at once, 1 to 64; when absent 8, or 32 on a graphics card and remote
+    /// servers. They share `context_tokens`, so more slots cost no memory, only patience when all are used.
+    pub slots: Option<usize>,
     /// Requests that may wait; more are told that the bot is busy.
     pub queue: usize,
-    /// Tokens that all conversations share.
-    pub context_tokens: usize,
+    /// Tokens that all conversations share; when absent 8,192, or 1,024 a slot on a graphics card that has
+    /// room for them.
+    pub context_tokens: Option<usize>,
     /// Longest wait for a reply's first words, in seconds: where it would be longer, the pages are quoted
     /// at once instead.
     pub longest_wait_seconds: u64,
@@ -215,9 +216,9 @@ impl Default for Generate {
             url: Vec::new(),
             model: None,
             api_key: None,
-            slots: 8,
+            slots: None,
             queue: 16,
-            context_tokens: 8192,
+            context_tokens: None,
             longest_wait_seconds: 30,
             max_tokens: 160,
             threads: None,

@@ -105,12 +105,20 @@ pub(super) struct Chooser {
 }
 
 impl Chooser {
-    /// The token after the one at `index` of the last batch; `None` where the form allows no more.
-    pub(super) fn choose(&mut self, context: &LlamaContext<'_>, index: i32) -> Option<LlamaToken> {
+    /// The token after the one at `index` of the last batch.
+    ///
+    /// # Errors
+    /// That the form cannot be gone on with, as part of a sentence.
+    pub(super) fn choose(
+        &mut self,
+        context: &LlamaContext<'_>,
+        index: i32,
+    ) -> Result<LlamaToken, String> {
         let logits = context.get_logits_ith(index);
         if self.draw.is_none() && self.bias.is_empty() && self.form.is_none() {
-            return Some(likeliest(logits));
+            return Ok(likeliest(logits));
         }
+        let lost = |error| format!("it lost the form that the reply must have ({error})");
         let mut logits = logits.to_vec();
         for (token, bias) in &self.bias {
             if let Some(logit) = logits.get_mut(*token) {
@@ -118,7 +126,7 @@ impl Chooser {
             }
         }
         if let Some(form) = &mut self.form {
-            let allowed = form.compute_mask_or_eos().ok()?;
+            let allowed = form.compute_mask_or_eos().map_err(lost)?;
             for (token, logit) in (0..).zip(&mut logits) {
                 if !allowed.is_allowed(token) {
                     *logit = f32::NEG_INFINITY;
@@ -132,9 +140,9 @@ impl Chooser {
         if let Some(form) = &mut self.form
             && !form.is_stopped()
         {
-            form.consume_token(token.0.cast_unsigned()).ok()?;
+            form.consume_token(token.0.cast_unsigned()).map_err(lost)?;
         }
-        Some(token)
+        Ok(token)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a model computes with on this machine, and whether this build can.
 
+use std::fmt;
 use std::path::Path;
 
 use llama_cpp_2::{
@@ -10,6 +11,12 @@ use super::EngineConfig;
 
 /// Where NVIDIA's driver tells its version.
 const NVIDIA_DRIVER: &str = "/proc/driver/nvidia/version";
+/// Why a card lies idle.
+const UNUSED: &str = if cfg!(feature = "cuda") {
+    "CUDA's libraries (libcudart, libcublas) are not found"
+} else {
+    "this build does not use it: build with `make build FEATURES=cuda`"
+};
 
 /// An instruction set, and whether llama.cpp was compiled for it and this processor has it.
 struct Instructions {
@@ -25,7 +32,8 @@ struct Instructions {
 /// What is missing and what to do, as part of a sentence.
 pub(super) fn check_processor() -> Result<(), String> {
     let lacking = lacking(&instructions());
-    if lacking.is_empty() {
+    // Of libraries, the one for this processor is loaded.
+    if lacking.is_empty() || cfg!(feature = "libraries") {
         return Ok(());
     }
     Err(format!(
@@ -106,41 +114,60 @@ fn instructions() -> [Instructions; 0] {
     []
 }
 
-/// What a model of so many `layers` computes with, as an operator reads it; llama.cpp has been started.
-pub(super) fn describe(config: &EngineConfig, layers: u32) -> String {
-    let has_driver = Path::new(NVIDIA_DRIVER).exists();
-    describe_of(&all_devices(), config, layers, has_driver)
+/// A graphics card that layers of a model go to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Card {
+    /// As its maker calls it.
+    pub(super) name: String,
+    /// Its memory.
+    pub(super) total_bytes: usize,
+    /// What is free of that.
+    pub(super) free_bytes: usize,
 }
 
-fn describe_of(
-    devices: &[LlamaBackendDevice],
-    config: &EngineConfig,
-    layers: u32,
-    has_driver: bool,
-) -> String {
-    let is_gpu = |device: &&LlamaBackendDevice| {
-        use LlamaBackendDeviceType::{Gpu, IntegratedGpu};
-        matches!(device.device_type, Gpu | IntegratedGpu)
+/// The cards that an engine with `config` computes with; llama.cpp has been started.
+pub(super) fn cards(config: &EngineConfig) -> Vec<Card> {
+    cards_of(&all_devices(), config)
+}
+
+fn cards_of(devices: &[LlamaBackendDevice], config: &EngineConfig) -> Vec<Card> {
+    use LlamaBackendDeviceType::{Gpu, IntegratedGpu};
+    let is_used = |device: &&LlamaBackendDevice| {
+        config.gpu_layers != Some(0) && matches!(device.device_type, Gpu | IntegratedGpu)
     };
-    let gpus: Vec<_> = devices.iter().filter(is_gpu).map(gpu).collect();
+    let card = |device: &LlamaBackendDevice| Card {
+        name: device.description.clone(),
+        total_bytes: device.memory_total,
+        free_bytes: device.memory_free,
+    };
+    devices.iter().filter(is_used).map(card).collect()
+}
+
+/// What a model of so many `layers` computes with, as an operator reads it.
+pub(super) fn describe(config: &EngineConfig, cards: &[Card], layers: u32) -> String {
+    describe_with(config, cards, layers, Path::new(NVIDIA_DRIVER).exists())
+}
+
+fn describe_with(config: &EngineConfig, cards: &[Card], layers: u32, has_driver: bool) -> String {
     let threads = config.threads();
     let processor = format!("{threads} thread{}", if threads == 1 { "" } else { "s" });
-    match (gpus.as_slice(), config.gpu_layers) {
-        ([], _) if has_driver => format!(
-            "{processor}; there is an NVIDIA GPU, which this build does not use: build with `--features cuda`"
-        ),
-        ([], _) => processor,
+    match (cards, config.gpu_layers) {
         (_, Some(0)) => format!("{processor}, as gpu_layers = 0 wants"),
-        (gpus, wanted) => {
+        ([], _) if has_driver => format!("{processor}; there is an NVIDIA GPU, but {UNUSED}"),
+        ([], _) => processor,
+        (cards, wanted) => {
             let offloaded = wanted.map_or(layers, |wanted| wanted.min(layers));
-            format!("{}, {offloaded} of {layers} layers", gpus.join(" and "))
+            let cards: Vec<_> = cards.iter().map(Card::to_string).collect();
+            format!("{}, {offloaded} of {layers} layers", cards.join(" and "))
         }
     }
 }
 
-fn gpu(device: &LlamaBackendDevice) -> String {
-    let gibibytes = device.memory_total as f64 / f64::from(1 << 30);
-    format!("{} ({gibibytes:.0} GiB)", device.description)
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let gibibytes = self.total_bytes as f64 / f64::from(1 << 30);
+        write!(f, "{} ({gibibytes:.0} GiB)", self.name)
+    }
 }
 
 #[cfg(test)]
@@ -187,25 +214,28 @@ mod tests {
         assert_eq!(lacking(&sets), ["AVX-512"]);
     }
 
-    #[test]
-    fn a_gpu_is_named_with_what_it_computes() {
-        let gpu = [device(LlamaBackendDeviceType::Gpu)];
-        let all = describe_of(&gpu, &config(None), 28, true);
-        assert_eq!(all, "NVIDIA H200 (140 GiB), 28 of 28 layers");
-        let some = describe_of(&gpu, &config(Some(10)), 28, true);
-        assert_eq!(some, "NVIDIA H200 (140 GiB), 10 of 28 layers");
-        let none = describe_of(&gpu, &config(Some(0)), 28, true);
-        assert_eq!(none, "2 threads, as gpu_layers = 0 wants");
+    /// What is told of `devices` where NVIDIA's driver is there.
+    fn told(devices: &[LlamaBackendDevice], gpu_layers: Option<u32>) -> String {
+        let config = config(gpu_layers);
+        describe_with(&config, &cards_of(devices, &config), 28, true)
     }
 
     #[test]
-    fn a_gpu_that_lies_idle_is_told() {
-        let processor = [device(LlamaBackendDeviceType::Cpu)];
+    fn a_card_is_named_with_what_it_computes() {
+        let card = [device(LlamaBackendDeviceType::Gpu)];
+        assert_eq!(told(&card, None), "NVIDIA H200 (140 GiB), 28 of 28 layers");
         assert_eq!(
-            describe_of(&processor, &config(None), 28, false),
-            "2 threads"
+            told(&card, Some(10)),
+            "NVIDIA H200 (140 GiB), 10 of 28 layers"
         );
-        let told = describe_of(&processor, &config(None), 28, true);
-        assert!(told.contains("--features cuda"), "{told}");
+        assert_eq!(told(&card, Some(0)), "2 threads, as gpu_layers = 0 wants");
+    }
+
+    #[test]
+    fn a_card_that_lies_idle_is_told() {
+        let processor = [device(LlamaBackendDeviceType::Cpu)];
+        let told = told(&processor, None);
+        assert!(told.contains("NVIDIA GPU"), "{told}");
+        assert_eq!(describe_with(&config(None), &[], 28, false), "2 threads");
     }
 }

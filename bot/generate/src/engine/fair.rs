@@ -1,85 +1,83 @@
-//! The queue, fair between conversations: start-time fair queueing (Goyal, Vin, Cheng 1996). Who asks
-//! for much waits behind those who asked for little; who asked first, and has had nothing, goes
-//! first. A request's turn is fixed when it comes, so nobody is overtaken for ever.
+//! The queue, fair between conversations: those that have something waiting take turns, a request each
+//! (round robin). Who asks for much waits behind those who asked for little, and nobody is overtaken
+//! by more than one request of each of the others.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 
-/// What waits, each with the work that it asks for.
+/// What waits.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
-    /// In order of coming.
-    waiting: Vec<Waiting<T>>,
-    /// The work up to which everybody has been served.
-    served: f64,
-    /// Up to where a conversation has asked.
-    asked: HashMap<u64, f64>,
+    /// Conversations in the order of their turns; each has something waiting, and stands here once.
+    line: VecDeque<Waiting<T>>,
 }
 
+/// What one conversation waits for, in order of coming.
 #[derive(Debug)]
 struct Waiting<T> {
-    start: f64,
-    item: T,
+    /// `None` is one of its own.
+    conversation: Option<u64>,
+    items: VecDeque<T>,
 }
 
 impl<T> Default for FairQueue<T> {
     fn default() -> Self {
         Self {
-            waiting: Vec::new(),
-            served: 0.0,
-            asked: HashMap::new(),
+            line: VecDeque::new(),
         }
     }
 }
 
 impl<T> FairQueue<T> {
-    /// `item`, of `conversation` if it belongs to one, asks for `work`, in tokens.
-    pub(super) fn push(&mut self, item: T, conversation: Option<u64>, work: usize) {
-        let mut start = self.served;
-        if let Some(conversation) = conversation {
-            let asked = self.asked.entry(conversation).or_insert(start);
-            start = start.max(*asked);
-            *asked = start + work as f64;
+    /// `item` waits, for `conversation` if it belongs to one.
+    pub(super) fn push(&mut self, item: T, conversation: Option<u64>) {
+        let mut known = self.line.iter_mut();
+        let known = known
+            .find(|waiting| waiting.conversation.is_some() && waiting.conversation == conversation);
+        match known {
+            Some(waiting) => waiting.items.push_back(item),
+            None => self.line.push_back(Waiting {
+                conversation,
+                items: [item].into(),
+            }),
         }
-        self.waiting.push(Waiting { start, item });
     }
 
     /// Whose turn it is.
     pub(super) fn peek(&self) -> Option<&T> {
-        self.next().map(|index| &self.waiting[index].item)
+        self.line.front()?.items.front()
     }
 
     /// Takes whose turn it is.
     pub(super) fn pop(&mut self) -> Option<T> {
-        let Waiting { start, item } = self.waiting.remove(self.next()?);
-        self.served = self.served.max(start);
-        self.asked.retain(|_, asked| *asked > self.served);
-        Some(item)
-    }
-
-    /// Forgets what `keep` does not want.
-    pub(super) fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
-        self.waiting.retain(|waiting| keep(&waiting.item));
+        let mut first = self.line.pop_front()?;
+        let item = first.items.pop_front();
+        if !first.items.is_empty() {
+            self.line.push_back(first);
+        }
+        item
     }
 
     /// Takes all that `leaves` says.
     pub(super) fn take(&mut self, mut leaves: impl FnMut(&T) -> bool) -> Vec<T> {
-        let gone = self.waiting.extract_if(.., |waiting| leaves(&waiting.item));
-        gone.map(|waiting| waiting.item).collect()
+        let mut gone = Vec::new();
+        for waiting in &mut self.line {
+            let (left, stay) = std::mem::take(&mut waiting.items)
+                .into_iter()
+                .partition::<VecDeque<T>, _>(|item| leaves(item));
+            gone.extend(left);
+            waiting.items = stay;
+        }
+        self.line.retain(|waiting| !waiting.items.is_empty());
+        gone
     }
 
-    /// All, in order of coming.
+    /// All of them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.waiting.iter().map(|waiting| &waiting.item)
+        self.line.iter().flat_map(|waiting| &waiting.items)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    fn next(&self) -> Option<usize> {
-        let starts = self.waiting.iter().map(|waiting| waiting.start);
-        let first = starts.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        Some(first.0)
+        self.line.is_empty()
     }
 }
 
@@ -96,7 +94,7 @@ mod tests {
     #[test]
     fn strangers_are_served_as_they_come() {
         let mut queue = FairQueue::default();
-        (0..5).for_each(|item| queue.push(item, None, 100));
+        (0..5).for_each(|item| queue.push(item, None));
         assert_eq!(all(queue), [0, 1, 2, 3, 4]);
     }
 
@@ -104,47 +102,89 @@ mod tests {
     fn who_asks_for_much_does_not_hold_up_the_others() {
         let mut queue = FairQueue::default();
         for item in ["a1", "a2", "a3", "a4"] {
-            queue.push(item, Some(1), 100);
+            queue.push(item, Some(1));
         }
-        queue.push("b1", Some(2), 100);
-        queue.push("b2", Some(2), 100);
+        queue.push("b1", Some(2));
+        queue.push("b2", Some(2));
         assert_eq!(all(queue), ["a1", "b1", "a2", "b2", "a3", "a4"]);
     }
 
     #[test]
-    fn to_have_been_silent_is_no_credit() {
+    fn who_comes_back_waits_no_longer_than_who_comes_first() {
         let mut queue = FairQueue::default();
-        for round in 0..10 {
-            queue.push((1, round), Some(1), 100);
-            assert_eq!(queue.pop(), Some((1, round)));
+        queue.push((1, 0), Some(1));
+        assert_eq!(queue.pop(), Some((1, 0)));
+        queue.push((1, 1), Some(1));
+        for newcomer in 2..100 {
+            queue.push((newcomer, 0), Some(newcomer));
         }
-        (0..2).for_each(|round| queue.push((1, round), Some(1), 100));
-        (0..4).for_each(|round| queue.push((2, round), Some(2), 100));
-        let order: Vec<_> = all(queue).into_iter().map(|(who, _)| who).collect();
-        assert!(order[..4].contains(&1), "{order:?}");
+        assert_eq!(queue.pop(), Some((1, 1)));
+    }
+
+    #[test]
+    fn what_leaves_costs_its_conversation_nothing() {
+        let mut queue = FairQueue::default();
+        queue.push("a1", Some(1));
+        queue.push("b1", Some(2));
+        queue.push("a2", Some(1));
+        assert_eq!(queue.take(|item| *item == "a1"), ["a1"]);
+        assert_eq!(queue.iter().count(), 2);
+        assert_eq!(all(queue), ["a2", "b1"]);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        Come(u64),
+        Serve,
+        Leave(usize),
+    }
+
+    fn events() -> impl Strategy<Value = Vec<Event>> {
+        let event = prop_oneof![
+            3 => (0u64..5).prop_map(Event::Come),
+            2 => Just(Event::Serve),
+            1 => (0usize..60).prop_map(Event::Leave),
+        ];
+        proptest::collection::vec(event, 1..80)
     }
 
     proptest! {
-        /// Whatever comes, everything is served, each conversation in its order, and nobody waits for
-        /// more of another's work than was served to himself, but for one request.
+        /// Whatever comes and leaves in between, each conversation is served in its order, and while one
+        /// waits no other is served twice.
         #[test]
-        fn nobody_starves(requests in proptest::collection::vec((0u64..4, 1usize..50), 1..60)) {
+        fn nobody_starves(events in events()) {
             let mut queue = FairQueue::default();
-            for (index, (who, work)) in requests.iter().enumerate() {
-                queue.push((index, *who, *work), Some(*who), *work);
-            }
-            let order = all(queue);
-            prop_assert_eq!(order.len(), requests.len());
-            let most = 50.0;
-            let mut served = [0.0_f64; 4];
-            for (place, (index, who, work)) in order.iter().enumerate() {
-                let left = |other: u64| order[place..].iter().any(|(_, who, _)| *who == other);
-                let least = (0..4).filter(|other| left(*other)).map(|other| served[other as usize]);
-                let least = least.fold(f64::INFINITY, f64::min);
-                prop_assert!(served[*who as usize] <= least + most);
-                served[*who as usize] += *work as f64;
-                let earlier = order[..place].iter().filter(|(_, other, _)| other == who);
-                prop_assert!(earlier.into_iter().all(|(earlier, _, _)| earlier < index));
+            let mut waiting: Vec<(u64, usize)> = Vec::new();
+            let mut overtaken = [[0; 5]; 5];
+            for (number, event) in events.into_iter().enumerate() {
+                match event {
+                    Event::Come(who) => {
+                        if waiting.iter().all(|(other, _)| *other != who) {
+                            overtaken[who as usize] = [0; 5];
+                        }
+                        queue.push((who, number), Some(who));
+                        waiting.push((who, number));
+                    }
+                    Event::Leave(gone) => {
+                        queue.take(|(_, number)| *number == gone);
+                        waiting.retain(|(_, number)| *number != gone);
+                    }
+                    Event::Serve => {
+                        let served = queue.pop();
+                        prop_assert_eq!(served.is_none(), waiting.is_empty());
+                        let Some((who, number)) = served else { continue };
+                        let first = waiting.iter().find(|(other, _)| *other == who);
+                        prop_assert_eq!(first, Some(&(who, number)));
+                        waiting.retain(|(_, other)| *other != number);
+                        overtaken[who as usize] = [0; 5];
+                        for (other, by) in overtaken.iter_mut().enumerate() {
+                            if waiting.iter().any(|(waits, _)| *waits == other as u64) {
+                                by[who as usize] += 1;
+                                prop_assert!(other as u64 == who || by[who as usize] <= 1);
+                            }
+                        }
+                    }
+                }
             }
         }
     }

@@ -20,12 +20,15 @@ use llama_cpp_2::{
 };
 
 use super::chooser::{Chooser, Choosing};
+#[cfg(feature = "libraries")]
+use super::libraries;
 use super::logs::capture;
 use super::pace::Pace;
-use super::scheduler::{Backend, ComputeError, Entry};
+use super::scheduler::{Backend, Chosen, ComputeError, Entry};
 use super::shelf::{KeptId, Shelving};
+use super::sizes::Sizes;
 use super::slots::{Edit, Reuse, SlotId};
-use super::{CacheType, EngineConfig, FlashAttention};
+use super::{CacheType, EngineConfig, FlashAttention, devices};
 use crate::{GenerateError, Sampling};
 
 /// One per process, never freed: engines may be started again and again.
@@ -34,6 +37,8 @@ static BACKEND: OnceLock<Result<LlamaBackend, LlamaCppError>> = OnceLock::new();
 fn backend() -> Result<&'static LlamaBackend, String> {
     let backend = BACKEND.get_or_init(|| {
         send_logs_to_tracing(LogOptions::default());
+        #[cfg(feature = "libraries")]
+        libraries::load();
         LlamaBackend::init()
     });
     backend
@@ -78,19 +83,29 @@ fn check_magic(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Whether `model`'s cache can be cut.
+/// Whether `model`'s cache can be cut. A sliding window drops what lies outside of it, so that what was
+/// computed cannot be gone back to.
 pub(super) fn reuse(model: &LlamaModel) -> Reuse {
-    if model.is_recurrent() || model.is_hybrid() {
+    let has_window = about(model, "attention.sliding_window").is_some_and(|window| window > 0);
+    if model.is_recurrent() || model.is_hybrid() || has_window {
         Reuse::Nothing
     } else {
         Reuse::Prefixes
     }
 }
 
-/// Most tokens of a step on a processor, where a larger one is no faster and takes more memory.
-const LARGEST_STEP: usize = 256;
+/// A number that the model's file tells of its architecture.
+pub(super) fn about(model: &LlamaModel, key: &str) -> Option<usize> {
+    let architecture = model.meta_val_str("general.architecture").ok()?;
+    let value = model.meta_val_str(&format!("{architecture}.{key}")).ok()?;
+    value.parse().ok()
+}
+
+/// Most tokens of a step on a processor: a larger one is no faster, takes more memory, and who gives a reply up
+/// waits for it.
+const LARGEST_STEP: usize = 128;
 /// On a graphics card.
-const LARGEST_STEP_ON_GPU: usize = 1024;
+const LARGEST_STEP_ON_CARD: usize = 1024;
 /// Tokens by which the copying of states is measured.
 const COPIED: usize = 64;
 
@@ -106,20 +121,24 @@ pub(super) struct Llama<'model> {
 }
 
 impl<'model> Llama<'model> {
-    /// A context over `model` as `config` wants it.
-    pub(super) fn new(model: &'model LlamaModel, config: &EngineConfig) -> Result<Self, String> {
+    /// A context of `sizes` over `model`, as `config` wants it.
+    pub(super) fn new(
+        model: &'model LlamaModel,
+        config: &EngineConfig,
+        sizes: Sizes,
+    ) -> Result<Self, String> {
         let threads = i32::try_from(config.threads()).unwrap_or(1);
-        let largest_step = if offloads(config) {
-            LARGEST_STEP_ON_GPU
-        } else {
+        let largest_step = if devices::cards(config).is_empty() {
             LARGEST_STEP
+        } else {
+            LARGEST_STEP_ON_CARD
         };
         let batch_tokens = u32::try_from(largest_step).unwrap_or(u32::MAX);
         let params = LlamaContextParams::default()
-            .with_n_ctx(NonZeroU32::new(config.context_tokens))
+            .with_n_ctx(NonZeroU32::new(sizes.context_tokens))
             .with_n_batch(batch_tokens)
             .with_n_ubatch(batch_tokens)
-            .with_n_seq_max(config.slots.into())
+            .with_n_seq_max(sizes.slots.into())
             .with_kv_unified(true)
             .with_n_threads(threads)
             .with_n_threads_batch(threads)
@@ -259,7 +278,11 @@ impl Backend for Llama<'_> {
     fn compute(&mut self, entries: &[Entry]) -> Result<(), ComputeError> {
         self.fill(entries).map_err(ComputeError::Failed)?;
         match self.context.decode(&mut self.batch) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                // A graphics card goes on computing; what steps cost is wanted.
+                self.context.synchronize();
+                Ok(())
+            }
             Err(DecodeError::NoKvCacheSlot) => Err(ComputeError::NoRoom),
             Err(error @ (DecodeError::NTokensZero | DecodeError::Unknown(_))) => {
                 Err(ComputeError::Failed(error.to_string()))
@@ -267,20 +290,13 @@ impl Backend for Llama<'_> {
         }
     }
 
-    fn sample(&mut self, index: usize, chooser: &mut Chooser) -> (LlamaToken, Option<Vec<u8>>) {
+    fn sample(&mut self, index: usize, chooser: &mut Chooser) -> Chosen {
         let index = i32::try_from(index).unwrap_or(i32::MAX);
+        let token = chooser.choose(&self.context, index)?;
         let vocab = self.model.vocab();
-        let Some(token) = chooser.choose(&self.context, index) else {
-            return (vocab.eos(), None);
-        };
         let text = (!vocab.is_eog(token)).then(|| vocab.token_to_piece(token, false, None));
-        (token, text)
+        Ok((token, text))
     }
-}
-
-/// Whether layers of the model go to a graphics card.
-fn offloads(config: &EngineConfig) -> bool {
-    config.gpu_layers != Some(0) && backend().is_ok_and(LlamaBackend::supports_gpu_offload)
 }
 
 impl From<CacheType> for KvCacheType {

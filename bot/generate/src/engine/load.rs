@@ -41,10 +41,10 @@ impl Board {
         Duration::from_micros(self.wait_micros.load(Ordering::Relaxed))
     }
 
-    /// A step of so many tokens took `turn`, of which the model `computed`.
+    /// A turn that computed so many tokens took `turn`, of which the model `computed`.
     pub(super) fn stepped(&self, tokens: usize, turn: Duration, computed: Duration) {
         let mut stats = self.stats.lock();
-        stats.steps += 1;
+        stats.steps += usize::from(tokens > 0);
         stats.tokens += tokens;
         stats.computing += computed;
         stats.scheduling += turn.saturating_sub(computed);
@@ -56,11 +56,8 @@ impl Board {
     }
 
     /// What was found out at the start.
-    pub(super) fn found(&self, device: String, pace: &Pace, cache_bytes: usize) {
-        let mut stats = self.stats.lock();
-        stats.device = device;
-        stats.pace = pace.knots().collect();
-        stats.cache_bytes = cache_bytes;
+    pub(super) fn found(&self, found: EngineStats) {
+        *self.stats.lock() = found;
     }
 
     pub(super) fn stats(&self) -> EngineStats {

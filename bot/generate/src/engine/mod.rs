@@ -6,6 +6,8 @@ mod chooser;
 mod devices;
 mod draft;
 mod fair;
+#[cfg(feature = "libraries")]
+mod libraries;
 mod llama;
 mod load;
 mod logs;
@@ -15,6 +17,7 @@ mod prompt;
 mod reply;
 mod scheduler;
 mod shelf;
+mod sizes;
 mod slots;
 mod writing;
 
@@ -35,6 +38,8 @@ use self::pace::Pace;
 use self::prompt::{Ending, Prompts};
 use self::reply::Reply;
 use self::scheduler::{Call, ComputeError, Scheduler, Tuning};
+pub use self::sizes::LEAST_CONTEXT_TOKENS;
+use self::sizes::Sizes;
 use self::slots::{SlotId, Slots};
 use self::writing::Job;
 use crate::{Chunk, GenerateError, Generation, Generator, PromptMessage, Request, Usage};
@@ -49,10 +54,10 @@ pub struct EngineConfig {
     pub model: PathBuf,
     /// Name and version, as outcomes record it.
     pub model_name: String,
-    /// Tokens of all conversations together, prompts and replies.
-    pub context_tokens: u32,
-    /// Replies written at once, 1 to 64.
-    pub slots: u16,
+    /// Tokens of all conversations together, prompts and replies; `None` is what suits the hardware.
+    pub context_tokens: Option<u32>,
+    /// Replies written at once, 1 to 64; `None` is what suits the hardware.
+    pub slots: Option<u16>,
     /// Requests that may wait beside those.
     pub queue: usize,
     /// Threads to compute with; `None` is one a physical core.
@@ -98,6 +103,10 @@ pub struct EngineStats {
     pub running: usize,
     /// What it computes with.
     pub device: String,
+    /// Replies that it writes at once.
+    pub slots: usize,
+    /// Tokens that all conversations share.
+    pub context_tokens: usize,
     /// What steps cost on this machine as it was found at the start: tokens, and the time they take.
     pub pace: Vec<(usize, Duration)>,
     /// Bytes of the KV cache.
@@ -115,13 +124,13 @@ pub struct EngineStats {
 }
 
 impl EngineConfig {
-    /// The defaults: 8192 tokens, 8 slots, 16 waiting, 256 MiB for conversations without a slot.
+    /// The defaults: what suits the hardware, 16 waiting, 256 MiB for conversations without a slot.
     pub fn new(model: impl Into<PathBuf>, model_name: impl Into<String>) -> Self {
         Self {
             model: model.into(),
             model_name: model_name.into(),
-            context_tokens: 8192,
-            slots: 8,
+            context_tokens: None,
+            slots: None,
             queue: 16,
             threads: None,
             gpu_layers: None,
@@ -191,6 +200,7 @@ impl Drop for Inner {
 struct Ready {
     prompts: Prompts,
     limit: usize,
+    slots: u16,
 }
 
 /// Where thread and handle meet.
@@ -216,8 +226,10 @@ impl Engine {
     /// [`GenerateError::Load`] when the file is missing, damaged or not a chat model, or when the
     /// configuration does not suit it.
     pub fn start(config: EngineConfig) -> Result<Self, GenerateError> {
-        if !(1..=MOST_SLOTS).contains(&config.slots) {
-            let reason = format!("slots is {}, it must be 1 to {MOST_SLOTS}", config.slots);
+        if let Some(slots) = config.slots
+            && !(1..=MOST_SLOTS).contains(&slots)
+        {
+            let reason = format!("slots is {slots}, it must be 1 to {MOST_SLOTS}");
             return Err(config.load_error(reason));
         }
         let (calls, calls_end) = mpsc::channel();
@@ -229,9 +241,7 @@ impl Engine {
             board: Arc::clone(&board),
             alive: Alive(Arc::clone(&alive)),
         };
-        let all_places = usize::from(config.slots).saturating_add(config.queue);
-        let all_places = all_places.min(Semaphore::MAX_PERMITS);
-        let model_name = config.model_name.clone();
+        let (model_name, queue) = (config.model_name.clone(), config.queue);
         let thread = std::thread::Builder::new()
             .name("language-model".to_owned())
             .spawn(move || serve(&config, ends, &ready))
@@ -239,7 +249,13 @@ impl Engine {
                 reason: "its thread cannot be started".to_owned(),
                 source: Some(error.into()),
             })?;
-        let Ready { prompts, limit } = is_ready.recv().map_err(|_| GenerateError::Stopped)??;
+        let Ready {
+            prompts,
+            limit,
+            slots,
+        } = is_ready.recv().map_err(|_| GenerateError::Stopped)??;
+        let all_places = usize::from(slots).saturating_add(queue);
+        let all_places = all_places.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             inner: Arc::new(Inner {
                 calls: Some(calls),
@@ -390,21 +406,33 @@ fn serve(
     let served = loaded.and_then(|model| {
         let model = Arc::new(model);
         let prompts = Prompts::new(Arc::clone(&model))?;
-        let mut backend = Llama::new(&model, config)?;
+        let cards = devices::cards(config);
+        let token_bytes = sizes::token_bytes(&model, config.cache_type);
+        let sizes = Sizes::of(config, &cards, token_bytes);
+        let mut backend = Llama::new(&model, config, sizes)?;
         let tuning = tune(&mut backend, config)?;
         let capacity = backend.capacity();
-        let device = devices::describe(config, model.n_layer());
-        tracing::info!("the language model computes with {device}");
-        board.found(device, &tuning.pace, tuning.shelving.bytes * capacity);
-        let limit = capacity.min(llama::cells(model.n_ctx_train()));
-        let slots = Slots::new(
-            config.slots,
-            capacity,
-            llama::reuse(&model),
-            tuning.shelving,
+        let device = devices::describe(config, &cards, model.n_layer());
+        tracing::info!(
+            "the language model computes with {device}: {} replies at once in {capacity} tokens",
+            sizes.slots
         );
+        let slots = Slots::new(sizes.slots, capacity, llama::reuse(&model), tuning.shelving);
+        board.found(EngineStats {
+            device,
+            slots: slots.count(),
+            context_tokens: capacity,
+            pace: tuning.pace.knots().collect(),
+            cache_bytes: tuning.shelving.bytes * capacity,
+            ..EngineStats::default()
+        });
+        let ready_now = Ready {
+            prompts,
+            limit: capacity.min(llama::cells(model.n_ctx_train())),
+            slots: sizes.slots,
+        };
         // Nobody waits when the caller has panicked; then there are no jobs either.
-        ready.send(Ok(Ready { prompts, limit })).ok();
+        ready.send(Ok(ready_now)).ok();
         Scheduler::new(backend, slots, tuning, calls, board).run();
         Ok(())
     });

@@ -23,6 +23,10 @@ const CORRECTION: f64 = 0.05;
 /// The same for one that takes less than half of what was thought. Others' work on the machine makes steps
 /// slower and never faster: they had been measured beside some.
 const REVISION: f64 = 0.5;
+/// Share of the best rate that is as good.
+const NEARLY: f64 = 0.9;
+/// A step so many times as large as the largest that is known tells of its own size.
+const LARGER: usize = 2;
 
 /// The time of a step by its tokens: straight lines between sizes that were measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,11 +100,18 @@ impl Pace {
 
     /// A step of so many tokens took `time`.
     pub(super) fn note(&mut self, tokens: usize, time: Duration) {
-        let expected = self.step(tokens);
+        let (expected, time) = (self.step(tokens), time.as_secs_f64());
         if expected <= 0.0 {
             return;
         }
-        let time = time.as_secs_f64();
+        if self
+            .knots
+            .last()
+            .is_some_and(|(size, _)| tokens >= size * LARGER)
+        {
+            self.knots.push((tokens, time.min(expected)));
+            return self.straighten();
+        }
         // Somebody else's work on this machine is no news about ours.
         let ratio = (time / expected).min(2.0);
         let correction = if ratio < 0.5 { REVISION } else { CORRECTION };
@@ -123,6 +134,16 @@ impl Pace {
         sizes
             .partition_point(|size| self.step(*size) <= seconds)
             .max(1)
+    }
+
+    /// The fewest tokens, `most` at most, with which a step computes about as many a second as with any
+    /// number; at least one.
+    pub(super) fn efficient(&self, most: usize) -> usize {
+        let rate = |size: usize| size as f64 / self.step(size).max(f64::MIN_POSITIVE);
+        let best = (1..=most).map(rate).fold(0.0, f64::max);
+        (1..=most)
+            .find(|size| rate(*size) >= best * NEARLY)
+            .unwrap_or(1)
     }
 
     fn straighten(&mut self) {
@@ -178,6 +199,24 @@ mod tests {
         assert_eq!(pace.within(0.081, 100), 4);
         assert_eq!(pace.within(0.081, 3), 3);
         assert_eq!(pace.within(0.001, 100), 1);
+    }
+
+    #[test]
+    fn larger_steps_are_taken_where_they_are_faster() {
+        let pace = pace(&[(1, 40), (8, 200), (64, 800), (128, 1500)]);
+        assert!((50..=64).contains(&pace.efficient(256)), "{pace:?}");
+        assert_eq!(pace.efficient(1), 1);
+    }
+
+    #[test]
+    fn steps_larger_than_any_tried_tell_what_they_cost() {
+        let mut pace = pace(&[(1, 40), (64, 1000)]);
+        assert!((pace.step(128) - 2.0).abs() < 1e-9);
+        pace.note(128, Duration::from_millis(1500));
+        assert!((pace.step(128) - 1.5).abs() < 1e-9);
+        assert!((pace.step(64) - 1.0).abs() < 1e-9);
+        pace.note(256, Duration::from_secs(60));
+        assert!(pace.step(256) <= 3.0, "somebody else was at work: {pace:?}");
     }
 
     #[test]

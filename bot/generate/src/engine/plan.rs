@@ -6,8 +6,8 @@ use super::pace::Pace;
 /// Seconds that a step may take while replies are read: this is what keeps them flowing while others'
 /// prompts are computed.
 pub(super) const LONGEST_STALL: f64 = 0.5;
-/// Prompt tokens that a step computes beside replies at least, however slow the machine: kernels get
-/// nowhere with fewer.
+/// Prompt tokens that a step computes beside replies at least, however slow the machine, and up to twice as
+/// many of one prompt: kernels get nowhere with fewer.
 const LEAST_PROMPT: usize = 64;
 /// What guesses, or leaving replies out, must gain, as a share of the pace without: what is expected of
 /// less does not come about, since steps' times and odds are estimates.
@@ -54,26 +54,58 @@ impl Line {
 pub(super) fn plan(needs: &[Need], pace: &Pace, largest: usize) -> Vec<usize> {
     let written = written(needs, pace);
     let replies = written.iter().filter(|is_written| **is_written).count();
-    let room = largest.saturating_sub(replies);
-    let mut budget = if replies == 0 {
-        room
-    } else {
-        let beside = pace.within(LONGEST_STALL, largest).saturating_sub(replies);
-        beside.max(LEAST_PROMPT).min(room)
-    };
+    let mut room = PromptRoom::beside(replies, pace, largest);
     let share = |(need, is_written): (&Need, &bool)| match *need {
         Need::Token { .. } => usize::from(*is_written),
-        Need::Prompt(pending) => {
-            let taken = pending.min(budget);
-            budget -= taken;
-            taken
-        }
+        Need::Prompt(pending) => room.take(pending),
     };
     let mut shares: Vec<usize> = needs.iter().zip(&written).map(share).collect();
     for reply in guesses(needs, &written, pace, shares.iter().sum(), largest) {
         shares[reply] += 1;
     }
     shares
+}
+
+/// What a step has room for of prompts.
+struct PromptRoom {
+    /// Most tokens of the first prompt, until that has come.
+    first: Option<usize>,
+    /// Tokens of all of them, unless the first alone takes more.
+    all: usize,
+}
+
+impl PromptRoom {
+    /// Beside so many `replies`, which are not to wait for long; without any, a step takes no more prompts
+    /// than make it fast, so that the first one's reply begins before the others are read.
+    fn beside(replies: usize, pace: &Pace, largest: usize) -> Self {
+        let most = largest.saturating_sub(replies);
+        let (first, all) = if replies == 0 {
+            (most, pace.efficient(largest))
+        } else {
+            let within = pace.within(LONGEST_STALL, largest).saturating_sub(replies);
+            (within.max(2 * LEAST_PROMPT - 1), within.max(LEAST_PROMPT))
+        };
+        Self {
+            first: Some(first.min(most)),
+            all: all.min(most),
+        }
+    }
+
+    /// How many of the next prompt's `pending` tokens are read. The first prompt is read in even pieces:
+    /// a short rest would take nearly as long as a long one.
+    fn take(&mut self, pending: usize) -> usize {
+        let taken = match self.first.take() {
+            Some(0) => 0,
+            Some(most) => pending.div_ceil(pending.div_ceil(most).max(1)),
+            None => pending.min(self.all),
+        };
+        // Nobody overtakes a prompt that is not read to its end.
+        self.all = match taken == pending {
+            true => self.all.saturating_sub(taken),
+            false => 0,
+        };
+        taken
+    }
 }
 
 /// Which of `needs` are replies that the step writes on: all of them beside a prompt; else as many as
@@ -128,15 +160,20 @@ fn guesses(
     if likely.is_empty() {
         return Vec::new();
     }
-    let expected = |count: usize| likely[..count].iter().map(|(right, _)| right).sum::<f64>();
-    let pace_with = |count: usize| (replies as f64 + expected(count)) / pace.step(replies + count);
+    // Tokens that the first so many of them are expected to write.
+    let sums = likely.iter().scan(0.0, |sum, (right, _)| {
+        *sum += right;
+        Some(*sum)
+    });
+    let expected: Vec<f64> = std::iter::once(0.0).chain(sums).collect();
+    let pace_with = |count: usize| (replies as f64 + expected[count]) / pace.step(replies + count);
     let best = (1..=likely.len()).map(pace_with).fold(0.0, f64::max);
     if best < pace_with(0) * (1.0 + LEAST_GAIN) {
         return Vec::new();
     }
     let worth = |count: usize| {
         let costs = pace.step(computed + count) - pace.step(computed);
-        expected(count) - best * costs
+        expected[count] - best * costs
     };
     let count = (0..=likely.len()).max_by(|a, b| worth(*a).total_cmp(&worth(*b)));
     likely.truncate(count.unwrap_or(0));
@@ -188,20 +225,34 @@ mod tests {
 
     #[test]
     fn a_prompt_alone_takes_the_whole_step() {
-        assert_eq!(plan(&[Need::Prompt(1000)], &slow(), 256), [256]);
+        assert_eq!(plan(&[Need::Prompt(1000)], &slow(), 256), [250]);
     }
 
     #[test]
     fn replies_keep_flowing_while_a_prompt_is_read() {
         let needs = [TOKEN, Need::Prompt(1000), TOKEN];
-        assert_eq!(plan(&needs, &slow(), 256), [1, LEAST_PROMPT, 1]);
-        assert_eq!(plan(&needs, &wide(), 256), [1, 254, 1]);
+        assert_eq!(plan(&needs, &slow(), 256), [1, 125, 1]);
+        assert_eq!(plan(&needs, &wide(), 256), [1, 250, 1]);
     }
 
     #[test]
     fn the_oldest_prompt_is_read_first() {
-        let needs = [Need::Prompt(200), Need::Prompt(100), Need::Prompt(5)];
-        assert_eq!(plan(&needs, &slow(), 256), [200, 56, 0]);
+        let efficient = slow().efficient(256);
+        let needs = [Need::Prompt(5), Need::Prompt(100), Need::Prompt(5)];
+        assert_eq!(plan(&needs, &slow(), 256), [5, efficient - 5, 0]);
+        let long = [Need::Prompt(200), Need::Prompt(100)];
+        assert_eq!(
+            plan(&long, &slow(), 256),
+            [200, 0],
+            "its reply begins first"
+        );
+    }
+
+    #[test]
+    fn a_prompt_is_read_in_even_pieces() {
+        let beside = |pending| plan(&[TOKEN, Need::Prompt(pending)], &slow(), 256)[1];
+        assert_eq!([100, 127, 128, 300].map(beside), [100, 127, 64, 100]);
+        assert_eq!(plan(&[Need::Prompt(300)], &slow(), 256), [150]);
     }
 
     #[test]

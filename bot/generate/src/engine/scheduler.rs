@@ -60,14 +60,13 @@ pub(super) trait Backend {
     fn edit(&mut self, edit: Edit) -> Result<(), ComputeError>;
     /// Computes a batch, not empty.
     fn compute(&mut self, batch: &[Entry]) -> Result<(), ComputeError>;
-    /// The token after the entry at `index` of the last batch, and its text: `None` when it ends
-    /// the reply.
-    fn sample(
-        &mut self,
-        index: usize,
-        sampler: &mut Self::Sampler,
-    ) -> (LlamaToken, Option<Vec<u8>>);
+    /// The token after the entry at `index` of the last batch.
+    fn sample(&mut self, index: usize, sampler: &mut Self::Sampler) -> Chosen;
 }
+
+/// A token, and its text: `None` when it ends the reply. Else why none can be chosen, as part of a
+/// sentence, which costs this reply only.
+pub(super) type Chosen = Result<(LlamaToken, Option<Vec<u8>>), String>;
 
 /// What the handle asks of the thread.
 #[derive(Debug)]
@@ -87,6 +86,14 @@ pub(super) struct Tuning {
     pub(super) largest_step: usize,
     /// What is kept in host memory.
     pub(super) shelving: Shelving,
+}
+
+/// What one turn has computed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Step {
+    tokens: usize,
+    /// How long the model took over it.
+    computing: Duration,
 }
 
 /// What the thread owns.
@@ -168,9 +175,10 @@ impl<B: Backend> Scheduler<B> {
                 if let Some(conversation) = conversation {
                     self.leave(|ahead| ahead.forget(conversation));
                 }
-                let work = job.prompt.len().saturating_add(job.max_tokens);
-                self.queue.push(*job, conversation, work);
+                self.queue.push(*job, conversation);
             }
+            // Without reuse it would be read for nothing.
+            Call::ReadAhead(_) if !self.slots.can_cut() => {}
             Call::ReadAhead(beginning) => {
                 let most = self.slots.count();
                 self.leave(|ahead| ahead.push(beginning, most));
@@ -179,6 +187,7 @@ impl<B: Backend> Scheduler<B> {
     }
 
     fn turn(&mut self) -> Result<(), String> {
+        let begun = Instant::now();
         self.forget_unwanted();
         let served = match self.admit() {
             Ok(()) if self.writing.is_empty() => self.read_ahead(),
@@ -188,7 +197,10 @@ impl<B: Backend> Scheduler<B> {
         self.finish();
         self.post();
         match served {
-            Ok(()) => Ok(()),
+            Ok(Step { tokens, computing }) => {
+                self.board.stepped(tokens, begun.elapsed(), computing);
+                Ok(())
+            }
             Err(ComputeError::NoRoom) => self.make_room(),
             Err(ComputeError::NotKept) => Err("it lost a kept state".to_owned()),
             Err(ComputeError::Failed(reason)) => Err(reason),
@@ -198,7 +210,9 @@ impl<B: Backend> Scheduler<B> {
     /// Drops what nobody reads, and ends what comes too late.
     fn forget_unwanted(&mut self) {
         let now = Instant::now();
-        self.queue.retain(|job| !job.reply.is_abandoned());
+        for _gone in self.queue.take(|job| job.reply.is_abandoned()) {
+            meters::cancelled();
+        }
         let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline <= now);
         for late in self.queue.take(is_late) {
             late.reply.end(Err(GenerateError::TooLate));
@@ -221,7 +235,10 @@ impl<B: Backend> Scheduler<B> {
     /// short requests would keep a long one waiting for ever.
     fn admit(&mut self) -> Result<(), ComputeError> {
         while let Some(job) = self.queue.peek() {
-            let Some(mut admission) = self.slots.admit(&job.prompt, job.max_tokens) else {
+            let Some(mut admission) =
+                self.slots
+                    .admit(&job.prompt, job.max_tokens, job.conversation)
+            else {
                 break;
             };
             for edit in std::mem::take(&mut admission.edits) {
@@ -229,7 +246,11 @@ impl<B: Backend> Scheduler<B> {
                     (admission.reused, admission.restored) = (0, 0);
                 }
             }
-            let Some(job) = self.queue.pop() else { break };
+            let Some(mut job) = self.queue.pop() else {
+                break;
+            };
+            // A guess that is wrong is cut off.
+            job.speculate &= self.slots.can_cut();
             match self.backend.sampler(&job.sampling) {
                 Ok(sampler) => self.writing.push(Writing::start(job, &admission, sampler)),
                 Err(error) => {
@@ -261,10 +282,9 @@ impl<B: Backend> Scheduler<B> {
     }
 
     /// Reads on in what comes next, so little at a time that who asks meanwhile hardly waits.
-    fn read_ahead(&mut self) -> Result<(), ComputeError> {
-        let begun = Instant::now();
+    fn read_ahead(&mut self) -> Result<Step, ComputeError> {
         let Some(slot) = self.place_ahead()? else {
-            return Ok(());
+            return Ok(Step::default());
         };
         let size = self
             .tuning
@@ -273,24 +293,26 @@ impl<B: Backend> Scheduler<B> {
         let batch = self.ahead.piece(slot, self.slots.len(slot), size);
         if batch.is_empty() {
             self.leave(Ahead::finish);
-            return Ok(());
+            return Ok(Step::default());
         }
-        let scheduled = begun.elapsed();
+        let begun = Instant::now();
         match self.backend.compute(&batch) {
             // Nobody waits for it.
             Err(ComputeError::NoRoom) => {
                 self.leave(Ahead::finish);
-                return Ok(());
+                return Ok(Step::default());
             }
             computed => computed?,
         }
-        let computing = begun.elapsed() - scheduled;
+        let computing = begun.elapsed();
         for entry in &batch {
             self.slots.push(slot, entry.token);
         }
-        self.board.stepped(batch.len(), begun.elapsed(), computing);
         meters::read_ahead(batch.len());
-        Ok(())
+        Ok(Step {
+            tokens: batch.len(),
+            computing,
+        })
     }
 
     /// Where the next beginning is read; `None` when there is none, or no room for it.
@@ -301,7 +323,10 @@ impl<B: Backend> Scheduler<B> {
         if slot.is_some() {
             return Ok(slot);
         }
-        let Some(admission) = self.slots.admit(&beginning.tokens, 0) else {
+        let Some(admission) = self
+            .slots
+            .admit(&beginning.tokens, 0, Some(beginning.conversation))
+        else {
             self.ahead.finish();
             return Ok(None);
         };
@@ -320,8 +345,7 @@ impl<B: Backend> Scheduler<B> {
     }
 
     /// Computes one batch and chooses what follows from it.
-    fn step(&mut self) -> Result<(), ComputeError> {
-        let begun = Instant::now();
+    fn step(&mut self) -> Result<Step, ComputeError> {
         let computed = |writing: &Writing<_>| self.slots.len(writing.slot());
         let trust = &self.trust;
         let needs = self.writing.iter().map(|w| w.need(computed(w), trust));
@@ -332,11 +356,11 @@ impl<B: Backend> Scheduler<B> {
         );
         let batch = self.batch(&shares);
         if batch.is_empty() {
-            return Ok(());
+            return Ok(Step::default());
         }
-        let scheduled = begun.elapsed();
+        let begun = Instant::now();
         self.backend.compute(&batch)?;
-        let mut computing = begun.elapsed() - scheduled;
+        let mut computing = begun.elapsed();
         for entry in &batch {
             self.slots.push(entry.slot, entry.token);
         }
@@ -351,9 +375,11 @@ impl<B: Backend> Scheduler<B> {
             computing += self.follow(index, &batch, first..next)?;
         }
         self.tuning.pace.note(batch.len(), computing);
-        self.board.stepped(batch.len(), begun.elapsed(), computing);
         meters::stepped(batch.len());
-        Ok(())
+        Ok(Step {
+            tokens: batch.len(),
+            computing,
+        })
     }
 
     /// What follows for the reply at `index`, whose tokens are `entries` of the batch: how long the
@@ -426,9 +452,14 @@ impl<B: Backend> Scheduler<B> {
         let left = |writing: &Writing<_>| writing.work(self.slots.len(writing.slot()));
         let running: Vec<_> = self.writing.iter().map(left).collect();
         let waiting: Vec<_> = self.queue.iter().map(Job::work).collect();
+        // Who waits although slots are free waits for their cells.
+        let slots = match waiting.is_empty() {
+            true => self.slots.count(),
+            false => running.len(),
+        };
         let wait = self
             .habits
-            .wait(&running, &waiting, self.slots.count(), &self.tuning.pace);
+            .wait(&running, &waiting, slots, &self.tuning.pace);
         self.board.run(running.len());
         self.board.keep(self.slots.kept_bytes());
         self.board.expect(wait);

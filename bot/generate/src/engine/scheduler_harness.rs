@@ -28,6 +28,7 @@ struct Counting {
     cache: HashMap<SlotId, Vec<LlamaToken>>,
     kept: HashMap<KeptId, Vec<LlamaToken>>,
     batch: Vec<Entry>,
+    reuse: Reuse,
     trouble: mpsc::Receiver<Trouble>,
     /// States cannot be kept.
     forgets: bool,
@@ -46,7 +47,15 @@ impl Backend for Counting {
 
     fn edit(&mut self, edit: Edit) -> Result<(), ComputeError> {
         match edit {
-            Edit::Truncate { slot, len } => self.cache.entry(slot).or_default().truncate(len),
+            Edit::Truncate { slot, len } => {
+                let sequence = self.cache.entry(slot).or_default();
+                let is_whole = len == 0 || len >= sequence.len();
+                assert!(
+                    is_whole || self.reuse == Reuse::Prefixes,
+                    "it cannot be cut"
+                );
+                sequence.truncate(len);
+            }
             Edit::Share { from, to, len } => {
                 let shared = self.cache[&from][..len].to_vec();
                 assert_eq!(self.cache.insert(to, shared).unwrap_or_default(), []);
@@ -95,12 +104,14 @@ impl Backend for Counting {
         Ok(())
     }
 
-    fn sample(&mut self, index: usize, (): &mut ()) -> (LlamaToken, Option<Vec<u8>>) {
+    /// After `#` nothing can be chosen.
+    fn sample(&mut self, index: usize, (): &mut ()) -> Chosen {
         let byte = u8::try_from(self.batch[index].token.0).unwrap() + 1;
-        (
-            LlamaToken::new(byte.into()),
-            (byte != b'z').then(|| vec![byte]),
-        )
+        if byte == b'#' + 1 {
+            return Err("it cannot count".to_owned());
+        }
+        let text = (byte != b'z').then(|| vec![byte]);
+        Ok((LlamaToken::new(byte.into()), text))
     }
 }
 
@@ -117,6 +128,10 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn new(slots: u16, cells: usize) -> Self {
+        Self::with(Reuse::Prefixes, slots, cells)
+    }
+
+    pub(super) fn with(reuse: Reuse, slots: u16, cells: usize) -> Self {
         let (calls, calls_end) = mpsc::channel();
         let (trouble, trouble_end) = mpsc::channel();
         let open = Arc::new(AtomicBool::new(true));
@@ -125,6 +140,7 @@ impl Bench {
             cache: HashMap::new(),
             kept: HashMap::new(),
             batch: Vec::new(),
+            reuse,
             trouble: trouble_end,
             forgets: false,
             open: Arc::clone(&open),
@@ -141,7 +157,7 @@ impl Bench {
                 cost: 0.1,
             },
         };
-        let slots = Slots::new(slots, cells, Reuse::Prefixes, tuning.shelving);
+        let slots = Slots::new(slots, cells, reuse, tuning.shelving);
         let board = Arc::new(Board::default());
         let scheduler = Scheduler::new(backend, slots, tuning, calls_end, Arc::clone(&board));
         let thread = Some(std::thread::spawn(move || scheduler.run()));

@@ -50,7 +50,8 @@ pub(super) enum Edit {
 pub(super) enum Reuse {
     /// Common prefixes are computed once.
     Prefixes,
-    /// Recurrent state cannot be cut: every prompt is computed whole.
+    /// What a model keeps of a recurrent state, or of a sliding window, cannot be cut: every prompt is
+    /// computed whole.
     Nothing,
 }
 
@@ -78,6 +79,8 @@ struct Slot {
     reserved: Option<usize>,
     /// Admission that used it last; 0 for none.
     used_at: u64,
+    /// Whose tokens it holds.
+    conversation: Option<u64>,
 }
 
 impl Slot {
@@ -148,10 +151,20 @@ impl Slots {
         self.slot(slot).tokens.len()
     }
 
-    /// A place for `prompt` and `max_tokens` more, or `None` until a running request ends. Takes
-    /// over the longest known prefix, leaving at least one token to compute when one is to be
+    /// Whether what was computed can be taken back.
+    pub(super) fn can_cut(&self) -> bool {
+        self.reuse == Reuse::Prefixes
+    }
+
+    /// A place for `prompt` and `max_tokens` more, of `conversation` if it belongs to one, or `None` until
+    /// a running request ends. Takes over the longest known prefix, leaving at least one token to compute when one is to be
     /// written, since its logits come from that computation. Idle slots make room, oldest first.
-    pub(super) fn admit(&mut self, prompt: &[LlamaToken], max_tokens: usize) -> Option<Admission> {
+    pub(super) fn admit(
+        &mut self,
+        prompt: &[LlamaToken],
+        max_tokens: usize,
+        conversation: Option<u64>,
+    ) -> Option<Admission> {
         let reusable = prompt.len().saturating_sub(usize::from(max_tokens > 0));
         let reusable = prompt.get(..reusable).unwrap_or(prompt);
         let total = prompt.len().saturating_add(max_tokens);
@@ -163,10 +176,11 @@ impl Slots {
             None => return None,
         };
         self.admissions += 1;
-        let mut edits = self.take_over(&choice);
+        let mut edits = self.take_over(&choice, conversation);
         let used_at = self.admissions;
         let slot = self.slot_mut(choice.slot);
         (slot.reserved, slot.used_at) = (Some(total), used_at);
+        slot.conversation = conversation;
         edits.extend(self.make_room(0));
         Some(Admission {
             slot: choice.slot,
@@ -275,9 +289,16 @@ impl Slots {
         busy.flat_map(|slot| slot.cells.iter().copied()).collect()
     }
 
-    /// Brings the reused prefix into the chosen slot.
-    fn take_over(&mut self, choice: &Choice) -> Vec<Edit> {
+    /// Brings the reused prefix into the chosen slot, for `conversation`.
+    fn take_over(&mut self, choice: &Choice, conversation: Option<u64>) -> Vec<Edit> {
+        let owner = self.slot(choice.slot).conversation;
         match choice.from {
+            // A conversation goes on, and what it leaves behind, as last turn's facts, does not come back.
+            Source::Slot(donor)
+                if donor == choice.slot && owner.is_some() && owner == conversation =>
+            {
+                vec![self.truncate(choice.slot, choice.reused)]
+            }
             Source::Slot(donor) if donor == choice.slot => self.give_up(choice.slot, choice.reused),
             Source::Slot(donor) => {
                 let mut edits = self.give_up(choice.slot, 0);

@@ -13,7 +13,9 @@ fn tokens(text: &str) -> Vec<LlamaToken> {
 /// Admits `text` and computes what is not reused of it.
 fn run(slots: &mut Slots, text: &str, max_tokens: usize) -> Admission {
     let prompt = tokens(text);
-    let admission = slots.admit(&prompt, max_tokens).expect("there is room");
+    let admission = slots
+        .admit(&prompt, max_tokens, None)
+        .expect("there is room");
     for token in &prompt[admission.reused..] {
         slots.push(admission.slot, *token);
     }
@@ -79,23 +81,23 @@ fn the_oldest_slot_goes_when_none_has_more_in_common() {
 fn the_last_token_is_computed_again_for_its_logits() {
     let mut slots = Slots::new(1, 100, Reuse::Prefixes, Shelving::NONE);
     finish(&mut slots, "rules");
-    assert_eq!(slots.admit(&tokens("rules"), 1).unwrap().reused, 4);
+    assert_eq!(slots.admit(&tokens("rules"), 1, None).unwrap().reused, 4);
 }
 
 #[test]
 fn a_prefix_that_is_only_kept_warm_is_reused_whole() {
     let mut slots = Slots::new(1, 100, Reuse::Prefixes, Shelving::NONE);
     finish(&mut slots, "rules");
-    assert_eq!(slots.admit(&tokens("rules"), 0).unwrap().reused, 5);
+    assert_eq!(slots.admit(&tokens("rules"), 0, None).unwrap().reused, 5);
 }
 
 #[test]
 fn a_request_waits_while_running_ones_may_need_the_cells() {
     let mut slots = Slots::new(2, 10, Reuse::Prefixes, Shelving::NONE);
     let running = run(&mut slots, "aa", 4);
-    assert_eq!(slots.admit(&tokens("bb"), 3), None);
+    assert_eq!(slots.admit(&tokens("bb"), 3, None), None);
     assert!(
-        slots.admit(&tokens("bb"), 2).is_some(),
+        slots.admit(&tokens("bb"), 2, None).is_some(),
         "six and four cells are ten"
     );
     slots.release(running.slot);
@@ -106,7 +108,7 @@ fn shared_cells_are_counted_once() {
     let mut slots = Slots::new(2, 12, Reuse::Prefixes, Shelving::NONE);
     run(&mut slots, "rules A", 2);
     assert!(
-        slots.admit(&tokens("rules B"), 2).is_some(),
+        slots.admit(&tokens("rules B"), 2, None).is_some(),
         "six shared, three each"
     );
 }
@@ -116,7 +118,7 @@ fn idle_slots_make_room_oldest_first_and_only_as_needed() {
     let mut slots = Slots::new(3, 12, Reuse::Prefixes, Shelving::NONE);
     let oldest = finish(&mut slots, "aaaa");
     let newer = finish(&mut slots, "bbbb");
-    let admission = slots.admit(&tokens("cccc"), 2).unwrap();
+    let admission = slots.admit(&tokens("cccc"), 2, None).unwrap();
     assert!(admission.edits.contains(&Edit::Truncate {
         slot: oldest.slot,
         len: 0
@@ -139,6 +141,29 @@ fn a_conversation_that_was_given_up_comes_back() {
     assert_eq!((next.reused, next.restored), (8, 8));
     let restores = |edit: &&Edit| matches!(edit, Edit::Restore { .. });
     assert_eq!(next.edits.iter().filter(restores).count(), 1);
+}
+
+#[test]
+fn what_a_conversation_leaves_behind_is_not_kept() {
+    let shelving = Shelving {
+        tokens: 100,
+        least: 2,
+        bytes: 1,
+        cost: 0.1,
+    };
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes, shelving);
+    let mut turn = |prompt: &str, conversation| {
+        let prompt = tokens(prompt);
+        let admission = slots.admit(&prompt, 1, Some(conversation)).unwrap();
+        for token in &prompt[admission.reused..] {
+            slots.push(admission.slot, *token);
+        }
+        slots.release(admission.slot);
+        slots.kept_bytes()
+    };
+    assert_eq!(turn("rules A1 its facts", 7), 0);
+    assert_eq!(turn("rules A1 A2 its facts", 7), 0);
+    assert_eq!(turn("others B1", 8), 21, "it may come back");
 }
 
 #[test]
@@ -229,7 +254,7 @@ proptest! {
         let mut running = std::collections::VecDeque::new();
         for (text, max_tokens, ending) in requests {
             let prompt = tokens(&text);
-            if let Some(admission) = slots.admit(&prompt, max_tokens) {
+            if let Some(admission) = slots.admit(&prompt, max_tokens, None) {
                 let Admission { slot, reused, edits, .. } = admission;
                 edits.into_iter().for_each(|edit| cache.edit(edit));
                 prop_assert_eq!(cache.read(slot), &prompt[..reused]);

@@ -8,9 +8,10 @@ use super::draft::{Draft, Record, Trust, draft};
 use super::load::Work;
 use super::plan::Need;
 use super::reply::Reply;
+use super::scheduler::Chosen;
 use super::slots::{Admission, SlotId};
 use crate::text::{Characters, StopStrings};
-use crate::{Finish, Sampling, Usage};
+use crate::{Finish, GenerateError, Sampling, Usage};
 
 /// A request as the engine's thread gets it.
 #[derive(Debug)]
@@ -67,6 +68,8 @@ pub(super) struct Writing<S> {
     admitted_at: Instant,
     first_token_at: Option<Instant>,
     finish: Option<Finish>,
+    /// Why it cannot be gone on with.
+    failure: Option<String>,
 }
 
 impl<S> Writing<S> {
@@ -97,6 +100,7 @@ impl<S> Writing<S> {
             admitted_at,
             first_token_at: None,
             finish: None,
+            failure: None,
         }
     }
 
@@ -173,13 +177,19 @@ impl<S> Writing<S> {
         &mut self,
         guessed: usize,
         trust: &mut Trust,
-        mut choose: impl FnMut(usize, &mut S) -> (LlamaToken, Option<Vec<u8>>),
+        mut choose: impl FnMut(usize, &mut S) -> Chosen,
     ) -> usize {
         let draft = self.draft.take();
         let drafted = draft.as_ref().map_or(&[][..], |draft| &draft.tokens);
         let mut right = 0;
         let is_wrong = loop {
-            let (token, bytes) = choose(right, &mut self.sampler);
+            let (token, bytes) = match choose(right, &mut self.sampler) {
+                Ok(chosen) => chosen,
+                Err(reason) => {
+                    self.failure = Some(reason);
+                    break false;
+                }
+            };
             self.accept(token, bytes.as_deref());
             // What was guessed but not computed tells about guesses, too.
             let is_right = drafted.get(right).map(|guess| *guess == token);
@@ -190,7 +200,8 @@ impl<S> Writing<S> {
         };
         if let Some(draft) = &draft {
             let came_true = right + usize::from(!is_wrong && drafted.len() > right);
-            trust.note(draft.matched, came_true, is_wrong, &mut self.record);
+            let came = (came_true, is_wrong);
+            trust.note(draft.matched, guessed, came, &mut self.record);
         }
         self.usage.drafted_tokens += guessed;
         self.usage.accepted_tokens += right;
@@ -222,7 +233,8 @@ impl<S> Writing<S> {
 
     /// Whether nothing is left to do when `computed` of its tokens are in the cache.
     pub(super) fn is_finished(&self, computed: usize) -> bool {
-        self.finish.is_some() || self.max_tokens == 0 && computed == self.tokens.len()
+        let is_read = self.max_tokens == 0 && computed == self.tokens.len();
+        self.finish.is_some() || self.failure.is_some() || is_read
     }
 
     /// What it has cost so far.
@@ -248,12 +260,14 @@ impl<S> Writing<S> {
             self.usage.prefill = self.admitted_at.elapsed();
         }
         self.reply.text(self.stops.finish());
-        self.reply
-            .end(Ok((self.finish.unwrap_or(Finish::Length), self.usage)));
+        self.reply.end(match self.failure {
+            Some(reason) => Err(GenerateError::backend(reason)),
+            None => Ok((self.finish.unwrap_or(Finish::Length), self.usage)),
+        });
     }
 
     /// Sends `error` instead of the rest.
-    pub(super) fn fail(self, error: crate::GenerateError) {
+    pub(super) fn fail(self, error: GenerateError) {
         self.reply.end(Err(error));
     }
 }
