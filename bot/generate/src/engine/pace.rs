@@ -104,22 +104,18 @@ impl Pace {
         if expected <= 0.0 {
             return;
         }
-        if self
-            .knots
-            .last()
-            .is_some_and(|(size, _)| tokens >= size * LARGER)
-        {
-            self.knots.push((tokens, time.min(expected)));
-            return self.straighten();
-        }
-        // Somebody else's work on this machine is no news about ours.
-        let ratio = (time / expected).min(2.0);
-        let correction = if ratio < 0.5 { REVISION } else { CORRECTION };
         let after = self.knots.partition_point(|(size, _)| *size < tokens);
-        let before = after.saturating_sub(1);
-        for index in [before, after] {
-            if let Some((_, seconds)) = self.knots.get_mut(index) {
-                *seconds *= 1.0 + correction * (ratio - 1.0);
+        let largest = self.knots.last().map_or(0, |(size, _)| *size);
+        if tokens >= largest * LARGER {
+            self.knots.push((tokens, time.min(expected)));
+        } else {
+            // Somebody else's work on this machine is no news about ours.
+            let ratio = (time / expected).min(2.0);
+            let correction = if ratio < 0.5 { REVISION } else { CORRECTION };
+            for index in [after.saturating_sub(1), after] {
+                if let Some((_, seconds)) = self.knots.get_mut(index) {
+                    *seconds *= 1.0 + correction * (ratio - 1.0);
+                }
             }
         }
         for (_, seconds) in &mut self.knots[..after] {
