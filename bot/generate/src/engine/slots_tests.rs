@@ -10,6 +10,14 @@ fn tokens(text: &str) -> Vec<LlamaToken> {
         .collect()
 }
 
+/// Room for a few conversations, to which bringing one back costs little.
+const SHELVING: Shelving = Shelving {
+    tokens: 100,
+    least: 2,
+    bytes: 1,
+    cost: 0.1,
+};
+
 /// Admits `text` and computes what is not reused of it.
 fn run(slots: &mut Slots, text: &str, max_tokens: usize) -> Admission {
     let prompt = tokens(text);
@@ -128,13 +136,7 @@ fn idle_slots_make_room_oldest_first_and_only_as_needed() {
 
 #[test]
 fn a_conversation_that_was_given_up_comes_back() {
-    let shelving = Shelving {
-        tokens: 100,
-        least: 2,
-        bytes: 1,
-        cost: 0.1,
-    };
-    let mut slots = Slots::new(1, 100, Reuse::Prefixes, shelving);
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes, SHELVING);
     finish(&mut slots, "rules A1");
     finish(&mut slots, "other B1");
     let next = finish(&mut slots, "rules A1 A2");
@@ -145,13 +147,7 @@ fn a_conversation_that_was_given_up_comes_back() {
 
 #[test]
 fn what_a_conversation_leaves_behind_is_not_kept() {
-    let shelving = Shelving {
-        tokens: 100,
-        least: 2,
-        bytes: 1,
-        cost: 0.1,
-    };
-    let mut slots = Slots::new(1, 100, Reuse::Prefixes, shelving);
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes, SHELVING);
     let mut turn = |prompt: &str, conversation| {
         let prompt = tokens(prompt);
         let admission = slots.admit(&prompt, 1, Some(conversation)).unwrap();
