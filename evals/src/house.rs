@@ -82,8 +82,7 @@ impl House {
         config.auth.secret = Some(secret.clone());
 
         let (folder, scratch) = workplace(plan.keep)?;
-        let prepared = prepare(&plan.name, &plan.body, &config).await?;
-        prepared::copy(&prepared, &folder)?;
+        furnish(&folder, &plan.name, &plan.body, &config).await?;
         config.data.dir = folder;
         let server = Server::start(config).await?;
         Ok(Self {
@@ -126,22 +125,27 @@ fn workplace(keep: Option<PathBuf>) -> Result<(PathBuf, Option<tempfile::TempDir
     Ok((folder, None))
 }
 
-/// The prepared world's folder on the shelf. A world that is not there yet is stored, and indexed
-/// by starting the server over it once.
-async fn prepare(kind: &str, body: &Body, config: &Config) -> Result<PathBuf, HouseError> {
+/// Copies the prepared world into `folder`. One that is not on the shelf yet is stored, indexed by starting the
+/// server over it once, and put there.
+async fn furnish(
+    folder: &Path,
+    kind: &str,
+    body: &Body,
+    config: &Config,
+) -> Result<(), HouseError> {
     let shelf = Shelf::of_user().ok_or(HouseError::NoCache)?;
     let name = prepared::name(kind, body, config)?;
-    let place = shelf.place(&name);
-    if place.is_dir() {
-        return Ok(place);
+    if shelf.take(&name, folder)? {
+        return Ok(());
     }
     let bench = shelf.workbench()?;
     let mut config = config.clone();
     config.data.dir = bench.path().to_owned();
     fill(body, &config.data.crm_file()).await?;
     Server::start(config).await?.stop().await;
+    prepared::copy(bench.path(), folder)?;
     shelf.put(bench, kind, &name)?;
-    Ok(place)
+    Ok(())
 }
 
 async fn fill(body: &Body, file: &Path) -> Result<(), CrmError> {

@@ -5,7 +5,7 @@
 //! next version may index differently. A replay works on a copy, so no conversation ever gets into
 //! the next one.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -35,9 +35,30 @@ impl Shelf {
         })
     }
 
-    /// Where the folder of this name is, or would be.
-    pub(crate) fn place(&self, name: &str) -> PathBuf {
+    /// Copies the world of this name into the folder `to`, which is made; `false` where it is not here. None is
+    /// deleted meanwhile.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn take(&self, name: &str, to: &Path) -> io::Result<bool> {
+        let lock = self.lock()?;
+        lock.lock_shared()?;
+        let place = self.place(name);
+        let is_here = place.is_dir();
+        if is_here {
+            copy(&place, to)?;
+        }
+        Ok(is_here)
+    }
+
+    fn place(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// The file to lock, shared to copy from the shelf, exclusively to delete from it.
+    fn lock(&self) -> io::Result<File> {
+        fs::create_dir_all(&self.root)?;
+        File::create(self.root.join(".lock"))
     }
 
     /// A folder to prepare a world in, deleted unless it is put on the shelf.
@@ -74,8 +95,15 @@ impl Shelf {
         }
     }
 
-    /// Deletes all but the newest folders of a kind.
+    /// Deletes all but the newest folders of a kind. While somebody copies, that is left to whoever puts one
+    /// here next.
     fn prune(&self, kind: &str) -> io::Result<()> {
+        let lock = self.lock()?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
         let mut folders: Vec<(SystemTime, PathBuf)> = Vec::new();
         for entry in fs::read_dir(&self.root)? {
             let entry = entry?;
@@ -154,13 +182,23 @@ mod tests {
         shelf.put(bench, "shop", name).unwrap();
     }
 
+    /// The worlds' names, sorted.
+    fn on_the_shelf(shelf: &Shelf) -> Vec<String> {
+        let entries = fs::read_dir(&shelf.root).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name != ".lock").collect();
+        names.sort();
+        names
+    }
+
     #[test]
     fn a_prepared_world_is_copied_whole() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = shelf(&folder);
         put(&shelf, "shop-1", "a");
         let copied = folder.path().join("run/data");
-        copy(&shelf.place("shop-1"), &copied).unwrap();
+        assert!(!shelf.take("shop-2", &copied).unwrap());
+        assert!(shelf.take("shop-1", &copied).unwrap());
         assert_eq!(
             fs::read_to_string(copied.join("index/points")).unwrap(),
             "a"
@@ -175,11 +213,7 @@ mod tests {
         put(&shelf, "shop-1", "second");
         let points = shelf.place("shop-1").join("index/points");
         assert_eq!(fs::read_to_string(points).unwrap(), "first");
-        assert_eq!(
-            fs::read_dir(&shelf.root).unwrap().count(),
-            1,
-            "the workbench is cleared"
-        );
+        assert_eq!(on_the_shelf(&shelf), ["shop-1"], "the workbench is cleared");
     }
 
     #[test]
@@ -191,12 +225,25 @@ mod tests {
             put(&shelf, &format!("shop-{number}"), "x");
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let mut left: Vec<_> = fs::read_dir(&shelf.root)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        assert_eq!(left, ["bank-knowledge-1", "shop-2", "shop-3", "shop-4"]);
+        let newest = ["bank-knowledge-1", "shop-2", "shop-3", "shop-4"];
+        assert_eq!(on_the_shelf(&shelf), newest);
+    }
+
+    #[test]
+    fn none_is_deleted_while_somebody_copies() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = shelf(&folder);
+        put(&shelf, "shop-0", "x");
+        let copying = shelf.lock().unwrap();
+        copying.lock_shared().unwrap();
+        for number in 1..=KEPT {
+            put(&shelf, &format!("shop-{number}"), "x");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert_eq!(on_the_shelf(&shelf).len(), KEPT + 1);
+        drop(copying);
+        put(&shelf, "shop-9", "x");
+        assert_eq!(on_the_shelf(&shelf), ["shop-2", "shop-3", "shop-9"]);
     }
 
     #[test]
