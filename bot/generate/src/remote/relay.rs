@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::server::InFlight;
 use super::wire::{self, Cost, Part};
 use crate::text::StopStrings;
-use crate::{Chunk, Finish, GenerateError, Meter, Request, Usage};
+use crate::{Chunk, Finish, GenerateError, Meter, Request, Usage, meters};
 
 /// Most bytes read of an answer that is not streamed.
 pub(super) const WHOLE_ANSWER: usize = 4 << 20;
@@ -80,10 +80,14 @@ impl Relay {
             (Some(Ok(())) | None, None) => {}
         }
         drop((in_flight, place));
+        meters::finished(&self.usage());
         let end = match outcome {
             Some(Ok(())) => Ok(self.end().await),
             Some(Err(reason)) => Err(GenerateError::backend(reason)),
-            None => return,
+            None => {
+                meters::cancelled();
+                return;
+            }
         };
         // Nobody reads it any more: there is nobody to tell.
         chunks.send(end).await.ok();
