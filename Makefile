@@ -20,8 +20,8 @@ DIALOGUES ?= $(DATA)/$(WORLD)/dialogues.jsonl
 # What `make build` builds beside the usual: cuda, vulkan or metal.
 FEATURES ?=
 ifneq ($(FEATURES),)
-# The program looks beside itself for llama.cpp's libraries.
-export RUSTFLAGS := -C link-arg=-Wl,-rpath,$$ORIGIN
+# The program finds llama.cpp's libraries beside itself, the evaluation commands there.
+export LD_LIBRARY_PATH := $(CARGO_TARGET_DIR)/release:$(LD_LIBRARY_PATH)
 endif
 # How `make bench` is run. PEER is a llama-server to measure beside ours.
 CONNECTIONS ?= 10000
