@@ -96,8 +96,9 @@ look_for_rust() {
 }
 
 # llama.cpp is compiled for the processor of this machine, which reads prompts about a fifth faster where
-# it has AVX-512, and tuned for it, which writes several replies at once a twelfth faster. Every switch is set, on or off: cargo then builds llama.cpp again on another machine.
-# The program says so at its start if it is carried to a processor that lacks what it was built for.
+# it has AVX-512, and tuned for it, which writes several replies at once a twelfth faster. Every switch is set,
+# on or off: cargo then builds llama.cpp again on another machine. The program says so at its start if it is
+# carried to a processor that lacks what it was built for, but for AMX, which llama.cpp asks for itself.
 write_processor() {
     [ "$(uname -m)" = x86_64 ] && [ -r /proc/cpuinfo ] || return 0
     local flags file=.cargo/config.toml
@@ -125,9 +126,15 @@ write_processor() {
         switch AVX512_VBMI avx512f avx512vbmi
         switch AVX512_VNNI avx512f avx512_vnni
         switch AVX512_BF16 avx512f avx512_bf16
+        switch AMX_TILE amx_tile
+        switch AMX_INT8 amx_tile amx_int8
+        # GCC 12 takes AMX's set-up to be 8 bytes long and drops the stores to the rest (its bug 114098).
+        local stores=
+        case "$flags" in *' amx_int8 '*) stores=' -fno-tree-dse -fno-dse' ;; esac
         # In place of the flags that the build script would pass, the others of which are these.
         for language in C CXX; do
-            printf 'CMAKE_%s_FLAGS = "-ffunction-sections -fdata-sections -fPIC -m64 -w -mtune=native"\n' "$language"
+            printf 'CMAKE_%s_FLAGS = "-ffunction-sections -fdata-sections -fPIC -m64 -w -mtune=native%s"\n' \
+                "$language" "$stores"
         done
     )
     [ "$text" != "$(cat "$file" 2>/dev/null)" ] || return 0
