@@ -17,6 +17,10 @@ use crate::server::{engine_config, model_store};
 
 /// Between one run and the next.
 const REST: Duration = Duration::from_secs(1);
+/// Times that a question of a dozen tokens is put, to be a prompt that takes long to read.
+const LONG: usize = 60;
+/// By then its first step is computed.
+const MIDST_OF_READING: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -103,8 +107,10 @@ struct Report {
     /// Tokens of a step, and milliseconds.
     pace: Vec<(usize, f64)>,
     runs: Vec<Run>,
-    /// Milliseconds from giving a reply up to its slot being free, each.
+    /// Milliseconds from giving a reply up while it is written to its slot being free, each.
     cancel_ms: Vec<f64>,
+    /// The same while its prompt is read.
+    cancel_reading_ms: Vec<f64>,
     /// Time beside the model in steps, as a share of all of it.
     scheduling: f64,
     /// Megabytes of this process.
@@ -144,8 +150,12 @@ async fn generate(config: &Config, args: &GenerateArgs) -> anyhow::Result<()> {
     ];
     servers.extend(peer.as_ref().map(|peer| (Server::Peer, peer.generator())));
     let runs = measure(&servers, args).await?;
-    let cancel_ms = cancel(&engine).await?;
-    let report = report(&settings, &engine, peer.as_ref(), runs, cancel_ms);
+    let report = Report {
+        runs,
+        cancel_ms: cancel(&engine, Leaving::WhileWritten).await?,
+        cancel_reading_ms: cancel(&engine, Leaving::WhileRead).await?,
+        ..report(&settings, &engine, peer.as_ref())
+    };
     print(&report);
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&report)?;
@@ -155,13 +165,8 @@ async fn generate(config: &Config, args: &GenerateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn report(
-    settings: &EngineConfig,
-    engine: &Engine,
-    peer: Option<&Peer>,
-    runs: Vec<Run>,
-    cancel_ms: Vec<f64>,
-) -> Report {
+/// What engine and peer tell of themselves.
+fn report(settings: &EngineConfig, engine: &Engine, peer: Option<&Peer>) -> Report {
     let stats = engine.stats();
     let pace = stats.pace.iter();
     let total = (stats.computing + stats.scheduling).as_secs_f64();
@@ -174,8 +179,9 @@ fn report(
         pace: pace
             .map(|(size, time)| (*size, milliseconds(*time)))
             .collect(),
-        runs,
-        cancel_ms,
+        runs: Vec::new(),
+        cancel_ms: Vec::new(),
+        cancel_reading_ms: Vec::new(),
         scheduling: stats.scheduling.as_secs_f64() / total,
         resident_mb,
         beyond_mb: resident_mb.map(|resident| resident - expected_mb),
@@ -188,14 +194,18 @@ async fn measure(
     servers: &[(Server, Arc<dyn Generator>)],
     args: &GenerateArgs,
 ) -> anyhow::Result<Vec<Run>> {
-    let warming = Load {
-        clients: 1,
-        turns: 1,
-        kind: Kind::Free,
-        max_tokens: 1,
-    };
-    // Everybody knows the rules before the clock starts, as after the first customer of a day.
-    for (_, generator) in servers {
+    // Everybody knows the rules before the clock starts, as after the first customer of a day. The peer reads them
+    // for each slot anew.
+    for (server, generator) in servers {
+        let warming = Load {
+            clients: match server {
+                Server::Peer => args.peer_slots,
+                Server::Frontdesk | Server::WithoutGuesses => 1,
+            },
+            turns: 1,
+            kind: Kind::Free,
+            max_tokens: 1,
+        };
         bench::run(generator, warming, false, 0).await?;
     }
     let mut runs = Vec::new();
@@ -263,17 +273,35 @@ fn compared(
     runs.collect()
 }
 
+/// When a reply is given up.
+#[derive(Clone, Copy, Debug)]
+enum Leaving {
+    WhileWritten,
+    /// While the prompt is read, which takes several steps.
+    WhileRead,
+}
+
 /// How long a slot stays taken after its reply is given up, in milliseconds, a few times.
-async fn cancel(engine: &Engine) -> anyhow::Result<Vec<f64>> {
+async fn cancel(engine: &Engine, leaving: Leaving) -> anyhow::Result<Vec<f64>> {
     let mut waits = Vec::new();
     for number in 0..5 {
+        let question = format!("Count from {number} to a thousand, in words.");
         let message = PromptMessage {
             role: Role::User,
-            content: format!("Count from {number} to a thousand, in words."),
+            content: match leaving {
+                Leaving::WhileWritten => question,
+                // No other prompt begins like this.
+                Leaving::WhileRead => format!("{number}. {}", question.repeat(LONG)),
+            },
         };
         let mut reply = engine.generate(Request::new(vec![message], 200)).await?;
-        for _ in 0..3 {
-            reply.next().await;
+        match leaving {
+            Leaving::WhileWritten => {
+                for _ in 0..3 {
+                    reply.next().await;
+                }
+            }
+            Leaving::WhileRead => tokio::time::sleep(MIDST_OF_READING).await,
         }
         let begun = Instant::now();
         drop(reply);
@@ -336,10 +364,14 @@ fn print(report: &Report) {
     let pace = report.pace.iter();
     let pace: Vec<_> = pace.map(|(size, ms)| format!("{size}: {ms:.0}")).collect();
     println!("a step of so many tokens, ms: {}", pace.join(", "));
-    let cancel = report.cancel_ms.iter().map(|ms| format!("{ms:.0}"));
+    let list = |values: &[f64]| {
+        let values = values.iter().map(|ms| format!("{ms:.0}"));
+        values.collect::<Vec<_>>().join(", ")
+    };
     println!(
-        "from giving a reply up to a free slot, ms: {}",
-        cancel.collect::<Vec<_>>().join(", ")
+        "from giving a reply up to a free slot, ms: {}; while its prompt is read: {}",
+        list(&report.cancel_ms),
+        list(&report.cancel_reading_ms)
     );
     println!(
         "scheduling: {:.2} % of the time in steps",
