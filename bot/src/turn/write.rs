@@ -114,14 +114,15 @@ impl Turns {
         }
     }
 
-    /// Whether the model would begin within the time that the company lets customers wait.
-    fn writes_soon(&self) -> bool {
+    /// About how long the model takes to begin; `None` where that is longer than the company lets customers wait.
+    fn wait(&self) -> Option<Duration> {
         let longest = Duration::from_secs(self.config.generate.longest_wait_seconds);
-        let soon = self.generator.wait() <= longest;
-        if !soon {
+        let wait = self.generator.wait();
+        if wait > longest {
             metrics::counter!("frontdesk_too_busy_total").increment(1);
+            return None;
         }
-        soon
+        Some(wait)
     }
 
     /// The messages to answer in English; `None` when the model cannot translate now.
@@ -130,7 +131,7 @@ impl Turns {
         struct TranslateContext<'a> {
             message: &'a str,
         }
-        if !self.writes_soon() {
+        if self.wait().is_none() {
             return None;
         }
         // Alone: beside what was said before, a small model translates that.
@@ -191,10 +192,9 @@ impl Speech<'_> {
             let lead = format!("{} ", self.lead);
             self.send(&lead);
         }
-        if !self.turns.writes_soon() {
+        let Some(wait) = self.turns.wait() else {
             return Ending::Failed { busy: true };
-        }
-        let wait = self.turns.generator.wait();
+        };
         if wait >= LONG_WAIT {
             let frame = ServerFrame::Typing {
                 on: true,
