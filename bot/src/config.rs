@@ -10,7 +10,7 @@ use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use generate::{LEAST_CONTEXT_TOKENS, MOST_SLOTS};
+use generate::{LEAST_CONTEXT_TOKENS, LEAST_STEP_TOKENS, MOST_SLOTS};
 use serde::{Deserialize, Serialize};
 
 pub use sections::*;
@@ -194,6 +194,12 @@ impl Config {
                     .is_none_or(|slots| (1..=MOST_SLOTS.into()).contains(&slots)),
                 "generate.slots must be 1 to 64",
             ),
+            Check::new(
+                generate
+                    .step_tokens
+                    .is_none_or(|tokens| tokens >= LEAST_STEP_TOKENS),
+                "generate.step_tokens must be at least 64",
+            ),
             Check::at_least_one("generate.max_tokens", generate.max_tokens > 0),
             Check::new(
                 context_tokens >= 1024,
@@ -293,10 +299,11 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once() {
-        let error =
-            load("[generate]\nslots = 0\n[policy]\nhuman = 7.0\n[auth]\nsecret = \"short\"\n")
-                .unwrap_err();
-        assert_eq!(error.problems.len(), 3, "{error}");
+        let error = load(
+            "[generate]\nslots = 0\nstep_tokens = 32\n[policy]\nhuman = 7.0\n[auth]\nsecret = \"short\"\n",
+        )
+        .unwrap_err();
+        assert_eq!(error.problems.len(), 4, "{error}");
         let error = load(
             "[company]\ntoday = \"tomorrow\"\n[server]\nmax_connections = 0\n[retrieval]\nfloor = 1.5\n",
         );

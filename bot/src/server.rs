@@ -316,6 +316,7 @@ pub(crate) fn engine_config(
         context_tokens: generate
             .context_tokens
             .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX)),
+        step_tokens: generate.step_tokens,
         slots: generate
             .slots
             .map(|slots| u16::try_from(slots).unwrap_or(u16::MAX)),

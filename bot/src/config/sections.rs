@@ -183,6 +183,9 @@ pub struct Generate {
     /// Tokens that all conversations share; when absent 8,192, or 1,024 a slot on a graphics card that has
     /// room for them.
     pub context_tokens: Option<usize>,
+    /// Most tokens computed at once, 64 at least; when absent 128, or 1,024 on a graphics card. Fewer free the slot
+    /// of a customer who leaves sooner, more read long prompts faster.
+    pub step_tokens: Option<usize>,
     /// Longest wait for a reply's first words, in seconds: where it would be longer, the pages are quoted
     /// at once instead.
     pub longest_wait_seconds: u64,
@@ -219,6 +222,7 @@ impl Default for Generate {
             slots: None,
             queue: 16,
             context_tokens: None,
+            step_tokens: None,
             longest_wait_seconds: 30,
             max_tokens: 160,
             threads: None,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use llama_cpp_2::token::LlamaToken;
 
-use super::scheduler::Entry;
+use super::backend::Entry;
 use super::slots::SlotId;
 
 /// What a conversation's next prompt will begin with.

@@ -19,16 +19,16 @@ use llama_cpp_2::{
     DecodeError, LlamaCppError, LlamaStateSeqFlags, LogOptions, SeqState, send_logs_to_tracing,
 };
 
+use super::backend::{Backend, Chosen, ComputeError, Entry};
 use super::chooser::{Chooser, Choosing};
 #[cfg(feature = "libraries")]
 use super::libraries;
 use super::logs::capture;
 use super::pace::Pace;
-use super::scheduler::{Backend, Chosen, ComputeError, Entry};
 use super::shelf::{KeptId, Shelving};
 use super::sizes::Sizes;
 use super::slots::{Edit, Reuse, SlotId};
-use super::{CacheType, EngineConfig, FlashAttention, devices};
+use super::{CacheType, EngineConfig, FlashAttention};
 use crate::{GenerateError, Sampling};
 
 /// One per process, never freed: engines may be started again and again.
@@ -101,11 +101,6 @@ pub(super) fn about(model: &LlamaModel, key: &str) -> Option<usize> {
     value.parse().ok()
 }
 
-/// Most tokens of a step on a processor: a larger one is no faster, takes more memory, and who gives a reply up
-/// waits for it.
-const LARGEST_STEP: usize = 128;
-/// On a graphics card.
-const LARGEST_STEP_ON_CARD: usize = 1024;
 /// Tokens by which the copying of states is measured.
 const COPIED: usize = 64;
 
@@ -115,7 +110,6 @@ pub(super) struct Llama<'model> {
     choosing: Choosing<'model>,
     context: LlamaContext<'model>,
     batch: LlamaBatch<'static>,
-    largest_step: usize,
     /// States of sequences that were given up.
     kept: HashMap<KeptId, SeqState>,
 }
@@ -128,12 +122,7 @@ impl<'model> Llama<'model> {
         sizes: Sizes,
     ) -> Result<Self, String> {
         let threads = i32::try_from(config.threads()).unwrap_or(1);
-        let largest_step = if devices::cards(config).is_empty() {
-            LARGEST_STEP
-        } else {
-            LARGEST_STEP_ON_CARD
-        };
-        let batch_tokens = u32::try_from(largest_step).unwrap_or(u32::MAX);
+        let batch_tokens = u32::try_from(sizes.step_tokens).unwrap_or(u32::MAX);
         let params = LlamaContextParams::default()
             .with_n_ctx(NonZeroU32::new(sizes.context_tokens))
             .with_n_batch(batch_tokens)
@@ -159,15 +148,9 @@ impl<'model> Llama<'model> {
             model,
             choosing: Choosing::new(model),
             context,
-            batch: LlamaBatch::new(largest_step, 1),
-            largest_step,
+            batch: LlamaBatch::new(sizes.step_tokens, 1),
             kept: HashMap::new(),
         })
-    }
-
-    /// Most tokens of a step.
-    pub(super) fn largest_step(&self) -> usize {
-        self.largest_step
     }
 
     /// What states of `budget` bytes hold, and when they pay on this machine, whose `pace` is known.

@@ -2,6 +2,7 @@
 //! at once. Here is the handle; `scheduler` is the thread, `slots` its cache, `llama` the model.
 
 mod ahead;
+mod backend;
 mod chooser;
 mod devices;
 mod draft;
@@ -32,14 +33,15 @@ use llama_cpp_2::token::LlamaToken;
 use tokio::sync::Semaphore;
 
 use self::ahead::Beginning;
+use self::backend::ComputeError;
 use self::llama::Llama;
 use self::load::Board;
 use self::pace::Pace;
 use self::prompt::{Ending, Prompts};
 use self::reply::Reply;
-use self::scheduler::{Call, ComputeError, Scheduler, Tuning};
-pub use self::sizes::LEAST_CONTEXT_TOKENS;
+use self::scheduler::{Call, Scheduler, Tuning};
 use self::sizes::Sizes;
+pub use self::sizes::{LEAST_CONTEXT_TOKENS, LEAST_STEP_TOKENS};
 use self::slots::{SlotId, Slots};
 use self::writing::Job;
 use crate::{Chunk, GenerateError, Generation, Generator, PromptMessage, Request, Usage};
@@ -56,6 +58,8 @@ pub struct EngineConfig {
     pub model_name: String,
     /// Tokens of all conversations together, prompts and replies; `None` is what suits the hardware.
     pub context_tokens: Option<u32>,
+    /// Most tokens computed at once, 64 at least; `None` is what suits the hardware.
+    pub step_tokens: Option<usize>,
     /// Replies written at once, 1 to 64; `None` is what suits the hardware.
     pub slots: Option<u16>,
     /// Requests that may wait beside those.
@@ -130,6 +134,7 @@ impl EngineConfig {
             model: model.into(),
             model_name: model_name.into(),
             context_tokens: None,
+            step_tokens: None,
             slots: None,
             queue: 16,
             threads: None,
@@ -230,6 +235,13 @@ impl Engine {
             && !(1..=MOST_SLOTS).contains(&slots)
         {
             let reason = format!("slots is {slots}, it must be 1 to {MOST_SLOTS}");
+            return Err(config.load_error(reason));
+        }
+        if let Some(tokens) = config.step_tokens
+            && tokens < LEAST_STEP_TOKENS
+        {
+            let reason =
+                format!("step_tokens is {tokens}, it must be at least {LEAST_STEP_TOKENS}");
             return Err(config.load_error(reason));
         }
         let (calls, calls_end) = mpsc::channel();
@@ -410,7 +422,7 @@ fn serve(
         let token_bytes = sizes::token_bytes(&model, config.cache_type);
         let sizes = Sizes::of(config, &cards, token_bytes);
         let mut backend = Llama::new(&model, config, sizes)?;
-        let tuning = tune(&mut backend, config)?;
+        let tuning = tune(&mut backend, config, sizes)?;
         let capacity = backend.capacity();
         let device = devices::describe(config, &cards, model.n_layer());
         tracing::info!(
@@ -443,9 +455,9 @@ fn serve(
 }
 
 /// Finds out what this machine is good at.
-fn tune(backend: &mut Llama<'_>, config: &EngineConfig) -> Result<Tuning, String> {
+fn tune(backend: &mut Llama<'_>, config: &EngineConfig, sizes: Sizes) -> Result<Tuning, String> {
     let failed = |error: ComputeError| format!("it cannot compute ({error:?})");
-    let largest_step = backend.largest_step().min(backend.capacity());
+    let largest_step = sizes.step_tokens.min(backend.capacity());
     let pace = Pace::measure(backend, SlotId::FIRST, largest_step).map_err(failed)?;
     let shelving = backend.shelving(SlotId::FIRST, config.kept_bytes, &pace);
     Ok(Tuning {

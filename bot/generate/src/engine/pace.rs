@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use llama_cpp_2::token::LlamaToken;
 
-use super::scheduler::{Backend, ComputeError, Entry};
+use super::backend::{Backend, ComputeError, Entry};
 use super::slots::{Edit, SlotId};
 
 /// Steps tried at the start, in tokens, while [`MEASURED_FOR`] lasts: not evenly, since kernels change

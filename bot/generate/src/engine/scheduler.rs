@@ -8,9 +8,8 @@ use std::ops::Range;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use llama_cpp_2::token::LlamaToken;
-
 use super::ahead::{Ahead, Beginning};
+use super::backend::{Backend, ComputeError, Entry};
 use super::draft::Trust;
 use super::fair::FairQueue;
 use super::load::{Board, Habits};
@@ -19,54 +18,7 @@ use super::plan::{LONGEST_STALL, Line, plan};
 use super::shelf::Shelving;
 use super::slots::{Edit, SlotId, Slots};
 use super::writing::{Job, Writing};
-use crate::{GenerateError, Sampling, meters};
-
-/// A token to compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// The token.
-    pub(super) token: LlamaToken,
-    /// The sequence it belongs to.
-    pub(super) slot: SlotId,
-    /// Its place there.
-    pub(super) position: usize,
-    /// Whether a token is to be sampled after it.
-    pub(super) output: bool,
-}
-
-/// Why a batch was not computed.
-#[derive(Debug)]
-pub(super) enum ComputeError {
-    /// The cache has no room for it; nothing has changed.
-    NoRoom,
-    /// A state cannot be copied; nothing has changed.
-    NotKept,
-    /// The model is in an unknown state.
-    Failed(String),
-}
-
-/// A model and its cache. Every call blocks.
-pub(super) trait Backend {
-    /// Chooses the tokens of one reply.
-    type Sampler;
-
-    /// A sampler of that kind.
-    ///
-    /// # Errors
-    /// [`GenerateError::Unsupported`] costs the request only.
-    fn sampler(&self, sampling: &Sampling) -> Result<Self::Sampler, GenerateError>;
-    /// Changes the cache. [`ComputeError::NotKept`] is an answer to [`Edit::Keep`] and
-    /// [`Edit::Restore`] alone.
-    fn edit(&mut self, edit: Edit) -> Result<(), ComputeError>;
-    /// Computes a batch, not empty.
-    fn compute(&mut self, batch: &[Entry]) -> Result<(), ComputeError>;
-    /// The token after the entry at `index` of the last batch.
-    fn sample(&mut self, index: usize, sampler: &mut Self::Sampler) -> Chosen;
-}
-
-/// A token, and its text: `None` when it ends the reply. Else why none can be chosen, as part of a
-/// sentence, which costs this reply only.
-pub(super) type Chosen = Result<(LlamaToken, Option<Vec<u8>>), String>;
+use crate::{GenerateError, meters};
 
 /// What the handle asks of the thread.
 #[derive(Debug)]
@@ -223,6 +175,10 @@ impl<B: Backend> Scheduler<B> {
         {
             meters::cancelled();
             meters::finished(gone.usage());
+            // The bot itself leaves a reply that says enough, so that most end like this.
+            if gone.usage().output_tokens > 0 {
+                self.habits.note(gone.usage());
+            }
             self.slots.release(gone.slot());
         }
         for writing in &mut self.writing {

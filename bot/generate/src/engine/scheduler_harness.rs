@@ -1,17 +1,19 @@
 //! A scheduler over a backend that counts: after token n it writes n + 1, and `z` ends a reply.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use llama_cpp_2::token::LlamaToken;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
+use super::super::backend::Chosen;
 use super::super::reply::Reply;
 use super::super::shelf::KeptId;
 use super::super::slots::Reuse;
 use super::*;
-use crate::{Chunk, Finish, Generation, Usage};
+use crate::{Chunk, Finish, Generation, Sampling, Usage};
 
 /// What the backend does instead of computing a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,10 +25,17 @@ pub(super) enum Trouble {
     NotKept,
 }
 
-/// Holds what llama.cpp would, and asserts that nothing is computed out of place.
-struct Counting {
-    cache: HashMap<SlotId, Vec<LlamaToken>>,
+/// A token, and the cell that it lies in.
+type Held = (LlamaToken, usize);
+
+/// Holds what llama.cpp would, and asserts that nothing is computed out of place, or without a free cell.
+pub(super) struct Counting {
+    cache: HashMap<SlotId, Vec<Held>>,
     kept: HashMap<KeptId, Vec<LlamaToken>>,
+    /// Cells that there are.
+    cells: usize,
+    /// The next cell's number.
+    next_cell: usize,
     batch: Vec<Entry>,
     reuse: Reuse,
     trouble: mpsc::Receiver<Trouble>,
@@ -64,12 +73,14 @@ impl Backend for Counting {
                 if self.forgets {
                     return Err(ComputeError::NotKept);
                 }
-                let state = self.cache[&slot].clone();
+                let state = self.cache[&slot].iter().map(|(token, _)| *token).collect();
                 assert!(self.kept.insert(kept, state).is_none(), "kept twice");
             }
             Edit::Restore { kept, slot } => {
                 let state = self.kept.remove(&kept).ok_or(ComputeError::NotKept)?;
-                assert_eq!(self.cache.insert(slot, state).unwrap_or_default(), []);
+                assert_eq!(self.cache.remove(&slot).unwrap_or_default(), []);
+                state.into_iter().for_each(|token| self.hold(slot, token));
+                self.assert_room();
             }
             Edit::Forget { kept } => {
                 self.kept.remove(&kept);
@@ -93,10 +104,11 @@ impl Backend for Counting {
             Err(_) => {}
         }
         for entry in batch {
-            let sequence = self.cache.entry(entry.slot).or_default();
-            assert_eq!(entry.position, sequence.len(), "{entry:?} leaves a gap");
-            sequence.push(entry.token);
+            let computed = self.cache.get(&entry.slot).map_or(0, Vec::len);
+            assert_eq!(entry.position, computed, "{entry:?} leaves a gap");
+            self.hold(entry.slot, entry.token);
         }
+        self.assert_room();
         self.batch = batch.to_vec();
         self.steps
             .lock()
@@ -112,6 +124,23 @@ impl Backend for Counting {
         }
         let text = (byte != b'z').then(|| vec![byte]);
         Ok((LlamaToken::new(byte.into()), text))
+    }
+}
+
+impl Counting {
+    fn hold(&mut self, slot: SlotId, token: LlamaToken) {
+        self.cache
+            .entry(slot)
+            .or_default()
+            .push((token, self.next_cell));
+        self.next_cell += 1;
+    }
+
+    /// A cell that sequences share counts once.
+    fn assert_room(&self) {
+        let held = self.cache.values().flatten().map(|(_, cell)| cell);
+        let taken = held.collect::<HashSet<_>>().len();
+        assert!(taken <= self.cells, "{taken} of {} cells", self.cells);
     }
 }
 
@@ -132,6 +161,13 @@ impl Bench {
     }
 
     pub(super) fn with(reuse: Reuse, slots: u16, cells: usize) -> Self {
+        let (scheduler, mut bench) = Self::unstarted(reuse, slots, cells);
+        bench.thread = Some(std::thread::spawn(move || scheduler.run()));
+        bench
+    }
+
+    /// A scheduler whose turns the test takes itself.
+    pub(super) fn unstarted(reuse: Reuse, slots: u16, cells: usize) -> (Scheduler<Counting>, Self) {
         let (calls, calls_end) = mpsc::channel();
         let (trouble, trouble_end) = mpsc::channel();
         let open = Arc::new(AtomicBool::new(true));
@@ -139,6 +175,8 @@ impl Bench {
         let backend = Counting {
             cache: HashMap::new(),
             kept: HashMap::new(),
+            cells,
+            next_cell: 0,
             batch: Vec::new(),
             reuse,
             trouble: trouble_end,
@@ -160,15 +198,15 @@ impl Bench {
         let slots = Slots::new(slots, cells, reuse, tuning.shelving);
         let board = Arc::new(Board::default());
         let scheduler = Scheduler::new(backend, slots, tuning, calls_end, Arc::clone(&board));
-        let thread = Some(std::thread::spawn(move || scheduler.run()));
-        Self {
+        let bench = Self {
             calls: Some(calls),
             trouble,
             open,
             steps,
             board,
-            thread,
-        }
+            thread: None,
+        };
+        (scheduler, bench)
     }
 
     /// Holds the backend before its next batch until [`Bench::release`].
@@ -226,7 +264,9 @@ impl Drop for Bench {
         self.release();
         self.calls = None;
         // A test that wants a panic has seen what followed from it.
-        self.thread.take().unwrap().join().ok();
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
     }
 }
 

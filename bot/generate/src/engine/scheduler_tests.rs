@@ -79,6 +79,23 @@ async fn an_abandoned_reply_gives_its_slot_to_the_next() {
     );
 }
 
+#[test]
+fn a_wait_is_judged_by_what_readers_wanted_to_hear() {
+    let (mut scheduler, bench) = Bench::unstarted(Reuse::Prefixes, 1, 100);
+    let mut wait_beside_one = || {
+        let reply = bench.ask("a", 20, &[]);
+        assert!(scheduler.take_calls());
+        scheduler.turn().unwrap();
+        let wait = bench.board.wait();
+        drop(reply);
+        scheduler.turn().unwrap();
+        wait
+    };
+    let before = wait_beside_one();
+    let after = (0..60).map(|_| wait_beside_one()).last().unwrap();
+    assert!(after < before / 2, "{after:?} after {before:?}");
+}
+
 #[tokio::test]
 async fn a_reply_whose_form_is_lost_fails_alone() {
     let bench = Bench::new(2, 100);

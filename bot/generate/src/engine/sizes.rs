@@ -1,5 +1,5 @@
-//! How many replies an engine writes at once, and the tokens that they share: as it is told, else what
-//! suits what it computes with.
+//! How many replies an engine writes at once, the tokens that they share, and those of a step: as it is told,
+//! else what suits what it computes with.
 
 use llama_cpp_2::model::LlamaModel;
 
@@ -16,6 +16,13 @@ pub const LEAST_CONTEXT_TOKENS: u32 = 8192;
 const SLOTS_ON_CARD: u16 = 32;
 /// Tokens for each of them: rules, facts, and a conversation of several turns.
 const TOKENS_EACH: u32 = 1024;
+/// Tokens of a step on a processor: a larger one is no faster, takes more memory, and who gives a reply up
+/// waits for it.
+const STEP_TOKENS: usize = 128;
+/// On a graphics card.
+const STEP_TOKENS_ON_CARD: usize = 1024;
+/// Tokens of a step at least: it holds one of each reply beside a piece of a prompt.
+pub const LEAST_STEP_TOKENS: usize = 64;
 /// Keys and values may take half of what the model leaves of cards' memory: computing needs some, too.
 const SHARE_OF_CARDS: usize = 2;
 
@@ -26,18 +33,20 @@ pub(super) struct Sizes {
     pub(super) slots: u16,
     /// Tokens of all of them, prompts and replies.
     pub(super) context_tokens: u32,
+    /// Most tokens computed at once.
+    pub(super) step_tokens: usize,
 }
 
 impl Sizes {
     /// As `config` says, else what suits `cards`, or the processor where there are none. A token's keys
     /// and values take `token_bytes`.
     pub(super) fn of(config: &EngineConfig, cards: &[Card], token_bytes: usize) -> Self {
-        let usual = if cards.is_empty() {
-            SLOTS
+        let (usual_slots, usual_step) = if cards.is_empty() {
+            (SLOTS, STEP_TOKENS)
         } else {
-            SLOTS_ON_CARD
+            (SLOTS_ON_CARD, STEP_TOKENS_ON_CARD)
         };
-        let slots = config.slots.unwrap_or(usual);
+        let slots = config.slots.unwrap_or(usual_slots);
         let free: usize = cards.iter().map(|card| card.free_bytes).sum();
         let room = free / SHARE_OF_CARDS / token_bytes.max(1);
         let room = u32::try_from(room).unwrap_or(u32::MAX);
@@ -48,6 +57,7 @@ impl Sizes {
         Self {
             slots,
             context_tokens: config.context_tokens.unwrap_or(usual),
+            step_tokens: config.step_tokens.unwrap_or(usual_step),
         }
     }
 }
@@ -71,7 +81,7 @@ pub(super) fn token_bytes(model: &LlamaModel, cache: CacheType) -> usize {
 mod tests {
     use super::*;
 
-    fn sizes(config: &EngineConfig, free_mib: Option<usize>) -> (u16, u32) {
+    fn sizes(config: &EngineConfig, free_mib: Option<usize>) -> (u16, u32, usize) {
         let card = |free| Card {
             name: "card".to_owned(),
             total_bytes: free << 20,
@@ -81,17 +91,18 @@ mod tests {
         let Sizes {
             slots,
             context_tokens,
+            step_tokens,
         } = Sizes::of(config, &cards, 28 << 10);
-        (slots, context_tokens)
+        (slots, context_tokens, step_tokens)
     }
 
     #[test]
     fn a_card_serves_more_at_once_as_far_as_its_memory_goes() {
         let config = EngineConfig::new("model.gguf", "model");
-        assert_eq!(sizes(&config, None), (8, 8192));
-        assert_eq!(sizes(&config, Some(80 << 10)), (32, 32_768));
-        assert_eq!(sizes(&config, Some(1 << 10)), (32, 18_724));
-        assert_eq!(sizes(&config, Some(100)), (32, 8192));
+        assert_eq!(sizes(&config, None), (8, 8192, 128));
+        assert_eq!(sizes(&config, Some(80 << 10)), (32, 32_768, 1024));
+        assert_eq!(sizes(&config, Some(1 << 10)), (32, 18_724, 1024));
+        assert_eq!(sizes(&config, Some(100)), (32, 8192, 1024));
     }
 
     #[test]
@@ -100,9 +111,9 @@ mod tests {
             slots: Some(64),
             ..EngineConfig::new("model.gguf", "model")
         };
-        assert_eq!(sizes(&config, None), (64, 8192));
-        assert_eq!(sizes(&config, Some(80 << 10)), (64, 65_536));
-        config.context_tokens = Some(2048);
-        assert_eq!(sizes(&config, Some(80 << 10)), (64, 2048));
+        assert_eq!(sizes(&config, None), (64, 8192, 128));
+        assert_eq!(sizes(&config, Some(80 << 10)), (64, 65_536, 1024));
+        (config.context_tokens, config.step_tokens) = (Some(2048), Some(512));
+        assert_eq!(sizes(&config, Some(80 << 10)), (64, 2048, 512));
     }
 }

@@ -4,11 +4,11 @@ use std::time::Instant;
 
 use llama_cpp_2::token::LlamaToken;
 
+use super::backend::Chosen;
 use super::draft::{Draft, Record, Trust, draft};
 use super::load::Work;
 use super::plan::Need;
 use super::reply::Reply;
-use super::scheduler::Chosen;
 use super::slots::{Admission, SlotId};
 use crate::text::{Characters, StopStrings};
 use crate::{Finish, GenerateError, Sampling, Usage};
