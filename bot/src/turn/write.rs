@@ -131,9 +131,7 @@ impl Turns {
         struct TranslateContext<'a> {
             message: &'a str,
         }
-        if self.wait().is_none() {
-            return None;
-        }
+        self.wait()?;
         // Alone: beside what was said before, a small model translates that.
         let context = TranslateContext {
             message: &open.text,
