@@ -22,6 +22,12 @@ FEATURES ?=
 ifneq ($(FEATURES),)
 # The program finds llama.cpp's libraries beside itself, the evaluation commands there.
 export LD_LIBRARY_PATH := $(CARGO_TARGET_DIR)/release:$(LD_LIBRARY_PATH)
+ifeq ($(shell uname -sm),Linux x86_64)
+# Of the libraries one suits each kind of processor: none is tuned for this one, and all of AMX's set-up is kept
+# (see bot/setup.sh).
+export CMAKE_C_FLAGS := -ffunction-sections -fdata-sections -fPIC -m64 -w -fno-tree-dse -fno-dse
+export CMAKE_CXX_FLAGS := $(CMAKE_C_FLAGS)
+endif
 endif
 # How `make bench` is run. PEER is a llama-server to measure beside ours.
 CONNECTIONS ?= 10000
