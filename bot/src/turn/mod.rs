@@ -163,6 +163,8 @@ impl Turns {
         let written = self.write(&mut draft, plan, delivered).await?;
         let finished = self.finish(draft, written)?;
         let goes_on = finished.state == ConversationState::Bot;
+        // From here on the turn is in the store: a message that comes begins another.
+        delivered.set();
         let messages = self.deliver(finished, turn).await?;
         if goes_on && self.config.generate.read_ahead {
             let language = understood.understanding.language.as_str();
