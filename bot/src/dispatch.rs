@@ -146,8 +146,9 @@ impl Dispatcher {
                     }
                 }
                 Some(Err(error)) => {
-                    let causes = with_causes(&error);
-                    tracing::error!(%conversation, "a turn failed: {causes}");
+                    // With what it came from: of a failed store, that has the database's words.
+                    let error = anyhow::Error::new(error);
+                    tracing::error!(%conversation, "a turn failed: {error:#}");
                     metrics::counter!("frontdesk_turn_failures_total").increment(1);
                     if delivered.is_set() {
                         // Clients keep what has left by its turn; said again, it would stand twice.
@@ -198,10 +199,4 @@ fn is_over(error: &TurnError) -> bool {
         TurnError::ShuttingDown
             | TurnError::Store(CrmError::NotTheBots { .. } | CrmError::AlreadyAnswered { .. })
     )
-}
-/// `error`, and what it came from: errors of the store leave the database's words to the log.
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let causes: Vec<_> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
 }

@@ -32,10 +32,7 @@ impl Turns {
         delivered: &Delivered,
     ) -> Result<Written, TurnError> {
         match plan {
-            Plan::Ready(written) => {
-                delivered.set();
-                Ok(*written)
-            }
+            Plan::Ready(written) => Ok(*written),
             Plan::Write(assignment) => self.write_assignment(draft, *assignment, delivered).await,
         }
     }
