@@ -249,6 +249,25 @@ async fn a_burst_of_messages_is_one_turn() {
 }
 
 #[tokio::test]
+async fn who_asks_on_at_once_is_answered_each_time() {
+    let server = start().await;
+    let mut client = server.connect().await;
+    client.hello().await;
+    // The model does not know: nothing leaves before the whole answer.
+    for _ in 0..8 {
+        client
+            .say("Do you also rent out kayaks, and is our dog allowed in the shop?")
+            .await;
+        let frames = client
+            .until(|frame| {
+                frame["type"] == "error" || frame["type"] == "message" && frame["turn"].is_string()
+            })
+            .await;
+        assert_eq!(frames.last().unwrap()["type"], "message", "{frames:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_rating_is_stored_also_after_the_end() {
     let server = start().await;
     let mut client = server.connect().await;
