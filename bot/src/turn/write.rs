@@ -142,6 +142,8 @@ impl Turns {
         let request = Request {
             max_tokens,
             stop: vec!["\n\n".into()],
+            // It has nothing in common with what the conversation said: that stays as it is.
+            conversation: None,
             ..self.request(open, prompt)
         };
         let mut generation = self.generator.generate(request).await.ok()?;

@@ -241,8 +241,8 @@ impl Backend for Llama<'_> {
                 Ok(true)
             }
             Edit::Restore { kept, slot } => {
-                let state = self.kept.remove(&kept).ok_or(ComputeError::NotKept)?;
-                let restored = self.context.state_seq_set(&state, sequence(slot));
+                let state = self.kept.get(&kept).ok_or(ComputeError::NotKept)?;
+                let restored = self.context.state_seq_set(state, sequence(slot));
                 restored.map_err(|_| ComputeError::NotKept)?;
                 Ok(true)
             }

@@ -227,8 +227,9 @@ impl<B: Backend> Scheduler<B> {
                 self.slots.was_not_kept(kept);
                 Ok(true)
             }
-            (Err(ComputeError::NotKept), Edit::Restore { slot, .. }) => {
+            (Err(ComputeError::NotKept), Edit::Restore { kept, slot }) => {
                 tracing::warn!("the state of a conversation could not be brought back");
+                self.slots.was_not_kept(kept);
                 let edit = self.slots.truncate(slot, 0);
                 self.backend.edit(edit)?;
                 Ok(false)

@@ -77,7 +77,7 @@ impl Backend for Counting {
                 assert!(self.kept.insert(kept, state).is_none(), "kept twice");
             }
             Edit::Restore { kept, slot } => {
-                let state = self.kept.remove(&kept).ok_or(ComputeError::NotKept)?;
+                let state = self.kept.get(&kept).ok_or(ComputeError::NotKept)?.clone();
                 assert_eq!(self.cache.remove(&slot).unwrap_or_default(), []);
                 state.into_iter().for_each(|token| self.hold(slot, token));
                 self.assert_room();

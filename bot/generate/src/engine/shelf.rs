@@ -32,10 +32,20 @@ impl Shelving {
     };
 }
 
+/// What the books say of a state.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    id: KeptId,
+    /// Its tokens.
+    pub(super) tokens: Vec<LlamaToken>,
+    /// Whose it is.
+    pub(super) conversation: Option<u64>,
+}
+
 /// The states that are kept, oldest first.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    kept: Vec<(KeptId, Vec<LlamaToken>)>,
+    kept: Vec<Kept>,
     shelving: Shelving,
     next: u64,
 }
@@ -54,36 +64,47 @@ impl Shelf {
         self.shelving.least
     }
 
-    /// Keeps `tokens` under the id returned; what else goes for it comes with that. `None` when it
-    /// would never fit or is kept already.
-    pub(super) fn keep(&mut self, tokens: &[LlamaToken]) -> Option<(KeptId, Vec<KeptId>)> {
+    /// Keeps `tokens` of `conversation` under the id returned; what else goes for it comes with that. `None`
+    /// when it would never fit or is kept already.
+    pub(super) fn keep(
+        &mut self,
+        tokens: Vec<LlamaToken>,
+        conversation: Option<u64>,
+    ) -> Option<(KeptId, Vec<KeptId>)> {
         if tokens.is_empty() || tokens.len() > self.shelving.tokens {
             return None;
         }
-        let has_it = |kept: &Vec<LlamaToken>| common_prefix(kept, tokens) == tokens.len();
-        if self.kept.iter().any(|(_, kept)| has_it(kept)) {
+        let has_it = |kept: &Kept| common_prefix(&kept.tokens, &tokens) == tokens.len();
+        if self.kept.iter().any(has_it) {
             return None;
         }
         // An earlier turn of the same conversation is part of this one.
-        let outgrown = |kept: &Vec<LlamaToken>| common_prefix(kept, tokens) == kept.len();
-        let outgrown = self.kept.extract_if(.., |(_, kept)| outgrown(kept));
-        let mut gone: Vec<_> = outgrown.map(|(id, _)| id).collect();
+        let outgrown = |kept: &mut Kept| common_prefix(&kept.tokens, &tokens) == kept.tokens.len();
+        let outgrown = self.kept.extract_if(.., outgrown);
+        let mut gone: Vec<_> = outgrown.map(|kept| kept.id).collect();
         let mut held = self.held();
         while held + tokens.len() > self.shelving.tokens {
-            let (oldest, kept) = self.kept.remove(0);
-            held -= kept.len();
-            gone.push(oldest);
+            let oldest = self.kept.remove(0);
+            held -= oldest.tokens.len();
+            gone.push(oldest.id);
         }
         let id = KeptId(self.next);
         self.next += 1;
-        self.kept.push((id, tokens.to_vec()));
+        self.kept.push(Kept {
+            id,
+            tokens,
+            conversation,
+        });
         Some((id, gone))
     }
 
     /// The kept state that shares most with `prompt`, where bringing it back costs less than computing
     /// what it has beyond `known` tokens: it, and how many tokens they share.
     pub(super) fn find(&self, prompt: &[LlamaToken], known: usize) -> Option<(KeptId, usize)> {
-        let shared = |(id, kept): &(KeptId, Vec<_>)| (common_prefix(kept, prompt), kept.len(), *id);
+        let shared = |kept: &Kept| {
+            let shared = common_prefix(&kept.tokens, prompt);
+            (shared, kept.tokens.len(), kept.id)
+        };
         let best = self.kept.iter().map(shared);
         let (shared, all, id) = best.max_by_key(|(shared, _, _)| *shared)?;
         let gained = shared.saturating_sub(known) as f64;
@@ -97,19 +118,28 @@ impl Shelf {
 
     /// Tokens of all that is kept.
     fn held(&self) -> usize {
-        self.kept.iter().map(|(_, tokens)| tokens.len()).sum()
+        self.kept.iter().map(|kept| kept.tokens.len()).sum()
     }
 
-    /// Takes `id` off the shelf: its tokens.
-    pub(super) fn take(&mut self, id: KeptId) -> Option<Vec<LlamaToken>> {
-        let index = self.kept.iter().position(|(kept, _)| *kept == id)?;
-        Some(self.kept.remove(index).1)
+    /// Takes `id` off the shelf.
+    pub(super) fn take(&mut self, id: KeptId) -> Option<Kept> {
+        let index = self.kept.iter().position(|kept| kept.id == id)?;
+        Some(self.kept.remove(index))
+    }
+
+    /// Puts back what was taken, as the newest, if there still is room for it.
+    pub(super) fn put_back(&mut self, kept: Kept) -> bool {
+        let has_room = self.held() + kept.tokens.len() <= self.shelving.tokens;
+        if has_room {
+            self.kept.push(kept);
+        }
+        has_room
     }
 
     /// How many tokens `id` has.
     pub(super) fn len(&self, id: KeptId) -> usize {
-        let kept = self.kept.iter().find(|(kept, _)| *kept == id);
-        kept.map_or(0, |(_, tokens)| tokens.len())
+        let kept = self.kept.iter().find(|kept| kept.id == id);
+        kept.map_or(0, |kept| kept.tokens.len())
     }
 }
 
@@ -135,31 +165,34 @@ mod tests {
     #[test]
     fn the_oldest_goes_when_the_budget_is_spent() {
         let mut shelf = shelf(10, 0.0);
-        let (first, _) = shelf.keep(&tokens("aaaa")).unwrap();
-        let (second, gone) = shelf.keep(&tokens("bbbb")).unwrap();
+        let (first, _) = shelf.keep(tokens("aaaa"), None).unwrap();
+        let (second, gone) = shelf.keep(tokens("bbbb"), None).unwrap();
         assert_eq!(gone, []);
-        let (_, gone) = shelf.keep(&tokens("cccc")).unwrap();
+        let (_, gone) = shelf.keep(tokens("cccc"), None).unwrap();
         assert_eq!(gone, [first]);
         assert_eq!(shelf.find(&tokens("bbbbb"), 0), Some((second, 4)));
-        assert!(shelf.keep(&tokens("far too long to keep")).is_none());
+        assert!(shelf.keep(tokens("far too long to keep"), None).is_none());
     }
 
     #[test]
     fn a_conversation_is_kept_once() {
         let mut shelf = shelf(100, 0.0);
-        let (first, _) = shelf.keep(&tokens("rules A1")).unwrap();
-        let (_, gone) = shelf.keep(&tokens("rules A1 A2")).unwrap();
+        let (first, _) = shelf.keep(tokens("rules A1"), None).unwrap();
+        let (_, gone) = shelf.keep(tokens("rules A1 A2"), None).unwrap();
         assert_eq!(gone, [first]);
-        assert!(shelf.keep(&tokens("rules A1")).is_none());
+        assert!(shelf.keep(tokens("rules A1"), None).is_none());
     }
 
     #[test]
     fn what_is_cheaper_computed_stays_where_it_is() {
         let mut shelf = shelf(100, 0.25);
-        let (id, _) = shelf.keep(&tokens("rules A1")).unwrap();
+        let (id, _) = shelf.keep(tokens("rules A1"), None).unwrap();
         assert_eq!(shelf.find(&tokens("rules A1 A2"), 5), Some((id, 8)));
         assert_eq!(shelf.find(&tokens("rules A1 A2"), 6), None);
-        assert_eq!(shelf.take(id), Some(tokens("rules A1")));
+        let kept = shelf.take(id).unwrap();
+        assert_eq!(kept.tokens, tokens("rules A1"));
         assert_eq!(shelf.find(&tokens("rules A1 A2"), 0), None);
+        assert!(shelf.put_back(kept));
+        assert_eq!(shelf.find(&tokens("rules A1 A2"), 0), Some((id, 8)));
     }
 }

@@ -39,7 +39,7 @@ pub(super) enum Edit {
     },
     /// The state of `slot` is copied to host memory, as `kept`.
     Keep { slot: SlotId, kept: KeptId },
-    /// `slot`, which is empty, gets the state `kept`, which leaves host memory.
+    /// `slot`, which is empty, gets the state `kept`, which stays in host memory.
     Restore { kept: KeptId, slot: SlotId },
     /// The state `kept` is dropped.
     Forget { kept: KeptId },
@@ -157,8 +157,9 @@ impl Slots {
     }
 
     /// A place for `prompt` and `max_tokens` more, of `conversation` if it belongs to one, or `None` until
-    /// a running request ends. Takes over the longest known prefix, leaving at least one token to compute when one is to be
-    /// written, since its logits come from that computation. Idle slots make room, oldest first.
+    /// a running request ends. Takes over the longest known prefix, leaving at least one token to compute
+    /// when one is to be written, since its logits come from that computation. Idle slots make room, oldest
+    /// first.
     pub(super) fn admit(
         &mut self,
         prompt: &[LlamaToken],
@@ -168,7 +169,7 @@ impl Slots {
         let reusable = prompt.len().saturating_sub(usize::from(max_tokens > 0));
         let reusable = prompt.get(..reusable).unwrap_or(prompt);
         let total = prompt.len().saturating_add(max_tokens);
-        let choice = self.choose(reusable)?;
+        let choice = self.choose(reusable, conversation)?;
         let restored = self.restorable(&choice, reusable, total);
         let choice = match restored {
             Some(restored) => restored,
@@ -218,7 +219,7 @@ impl Slots {
         Some(self.give_up(oldest, 0))
     }
 
-    /// The state `kept` could not be copied, so it is not to be looked for.
+    /// The state `kept` could not be copied, or brought back, so it is not to be looked for.
     pub(super) fn was_not_kept(&mut self, kept: KeptId) {
         self.shelf.take(kept);
     }
@@ -239,10 +240,11 @@ impl Slots {
         Edit::Truncate { slot, len }
     }
 
-    /// The free slot that loses least. One whose tokens all begin the prompt loses nothing; next
-    /// comes the longest common prefix (an earlier turn of this conversation), then the oldest.
-    /// What another slot has in common with the prompt is shared from there if it is more.
-    fn choose(&self, prompt: &[LlamaToken]) -> Option<Choice> {
+    /// The free slot that loses least. What `conversation`'s own has beyond the prompt, as last turn's
+    /// facts, is of no more use; one whose tokens all begin the prompt loses nothing; next comes the longest
+    /// common prefix, then the oldest. What another slot has in common with the prompt is shared from there
+    /// if it is more.
+    fn choose(&self, prompt: &[LlamaToken], conversation: Option<u64>) -> Option<Choice> {
         let common = |id: &SlotId| match self.reuse {
             Reuse::Prefixes => common_prefix(&self.slot(*id).tokens, prompt),
             Reuse::Nothing => 0,
@@ -251,7 +253,9 @@ impl Slots {
         let slot = free.max_by_key(|id| {
             let slot = self.slot(*id);
             let common = common(id);
-            (common == slot.tokens.len(), common, Reverse(slot.used_at))
+            let goes_on = common > 0 && conversation.is_some() && slot.conversation == conversation;
+            let is_whole = common == slot.tokens.len();
+            (goes_on, is_whole, common, Reverse(slot.used_at))
         })?;
         let donor = self.ids().max_by_key(|id| (common(id), *id == slot))?;
         Some(Choice {
@@ -307,21 +311,29 @@ impl Slots {
                 }
                 edits
             }
-            Source::Shelf(kept) => self.restore(kept, choice),
+            Source::Shelf(id) => self.restore(id, choice, conversation),
         }
     }
 
-    fn restore(&mut self, kept: KeptId, choice: &Choice) -> Vec<Edit> {
-        // Taken first: what is given up now must not push it off the shelf.
-        let tokens = self.shelf.take(kept).unwrap_or_default();
+    /// Brings the state `id` into the chosen slot. Of another conversation's, whose beginning alone is
+    /// wanted, the rest stays on the shelf.
+    fn restore(&mut self, id: KeptId, choice: &Choice, conversation: Option<u64>) -> Vec<Edit> {
         let slot = choice.slot;
+        // Taken first: what is given up now must not push it off the shelf.
+        let Some(kept) = self.shelf.take(id) else {
+            return Vec::new();
+        };
         let mut edits = self.give_up(slot, 0);
-        edits.extend(self.make_room(tokens.len()));
-        edits.push(Edit::Restore { kept, slot });
-        for token in tokens {
-            self.push(slot, token);
+        edits.extend(self.make_room(kept.tokens.len()));
+        edits.push(Edit::Restore { kept: id, slot });
+        for token in &kept.tokens {
+            self.push(slot, *token);
         }
         edits.push(self.truncate(slot, choice.reused));
+        let goes_on = conversation.is_some() && kept.conversation == conversation;
+        if goes_on || choice.reused == kept.tokens.len() || !self.shelf.put_back(kept) {
+            edits.push(Edit::Forget { kept: id });
+        }
         edits
     }
 
@@ -343,8 +355,8 @@ impl Slots {
         let known = elsewhere.max().unwrap_or(0).max(len);
         let mut edits = Vec::new();
         if tokens.len() >= known + self.shelf.least() {
-            let tokens = tokens.clone();
-            if let Some((kept, gone)) = self.shelf.keep(&tokens) {
+            let (tokens, conversation) = (tokens.clone(), self.slot(slot).conversation);
+            if let Some((kept, gone)) = self.shelf.keep(tokens, conversation) {
                 edits.extend(gone.into_iter().map(|kept| Edit::Forget { kept }));
                 edits.push(Edit::Keep { slot, kept });
             }

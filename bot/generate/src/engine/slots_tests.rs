@@ -20,9 +20,19 @@ const SHELVING: Shelving = Shelving {
 
 /// Admits `text` and computes what is not reused of it.
 fn run(slots: &mut Slots, text: &str, max_tokens: usize) -> Admission {
+    run_in(slots, None, text, max_tokens)
+}
+
+/// As [`run`], for a conversation.
+fn run_in(
+    slots: &mut Slots,
+    conversation: Option<u64>,
+    text: &str,
+    max_tokens: usize,
+) -> Admission {
     let prompt = tokens(text);
     let admission = slots
-        .admit(&prompt, max_tokens, None)
+        .admit(&prompt, max_tokens, conversation)
         .expect("there is room");
     for token in &prompt[admission.reused..] {
         slots.push(admission.slot, *token);
@@ -32,7 +42,12 @@ fn run(slots: &mut Slots, text: &str, max_tokens: usize) -> Admission {
 
 /// As [`run`], and the request ends.
 fn finish(slots: &mut Slots, text: &str) -> Admission {
-    let admission = run(slots, text, 1);
+    finish_in(slots, None, text)
+}
+
+/// As [`finish`], for a conversation.
+fn finish_in(slots: &mut Slots, conversation: Option<u64>, text: &str) -> Admission {
+    let admission = run_in(slots, conversation, text, 1);
     slots.release(admission.slot);
     admission
 }
@@ -147,19 +162,30 @@ fn a_conversation_that_was_given_up_comes_back() {
 
 #[test]
 fn what_a_conversation_leaves_behind_is_not_kept() {
-    let mut slots = Slots::new(1, 100, Reuse::Prefixes, SHELVING);
-    let mut turn = |prompt: &str, conversation| {
-        let prompt = tokens(prompt);
-        let admission = slots.admit(&prompt, 1, Some(conversation)).unwrap();
-        for token in &prompt[admission.reused..] {
-            slots.push(admission.slot, *token);
+    for count in 1..3 {
+        let mut slots = Slots::new(count, 100, Reuse::Prefixes, SHELVING);
+        let first = finish_in(&mut slots, Some(7), "rules A1 its facts");
+        let second = finish_in(&mut slots, Some(7), "rules A1 A2 its facts");
+        assert_eq!((second.slot, second.reused), (first.slot, 9));
+        assert_eq!(slots.kept_bytes(), 0, "of {count} slots");
+        for other in ["another's B1", "somebody's C1"].iter().take(count.into()) {
+            finish(&mut slots, other);
         }
-        slots.release(admission.slot);
-        slots.kept_bytes()
-    };
-    assert_eq!(turn("rules A1 its facts", 7), 0);
-    assert_eq!(turn("rules A1 A2 its facts", 7), 0);
-    assert_eq!(turn("others B1", 8), 21, "it may come back");
+        assert_eq!(slots.kept_bytes(), 21, "it may come back");
+    }
+}
+
+#[test]
+fn who_borrows_a_beginning_leaves_the_rest_where_it_was() {
+    let mut slots = Slots::new(1, 100, Reuse::Prefixes, SHELVING);
+    finish_in(&mut slots, Some(1), "rules of one, A1");
+    finish_in(&mut slots, Some(2), "another's");
+    let borrower = finish_in(&mut slots, Some(3), "rules of one, B1");
+    assert_eq!((borrower.reused, borrower.restored), (14, 14));
+    let owner = finish_in(&mut slots, Some(1), "rules of one, A1 A2");
+    assert_eq!((owner.reused, owner.restored), (16, 16));
+    let forgets = |edit: &&Edit| matches!(edit, Edit::Forget { .. });
+    assert_eq!(owner.edits.iter().filter(forgets).count(), 1);
 }
 
 #[test]
@@ -210,9 +236,9 @@ impl Cache {
             }
             Edit::Restore { kept, slot } => {
                 assert_eq!(self.read(slot), []);
-                let state = self.kept.remove(&kept).expect("it was kept");
-                for (position, token) in state.into_iter().enumerate() {
-                    self.cells.push((token, position, HashSet::from([slot])));
+                let state = self.kept.get(&kept).expect("it was kept");
+                for (position, token) in state.iter().enumerate() {
+                    self.cells.push((*token, position, HashSet::from([slot])));
                 }
                 assert!(self.cells.len() <= self.capacity, "no room for a state");
             }
@@ -241,16 +267,19 @@ proptest! {
     /// cells that it cannot have, and what is reused is what would have been computed.
     #[test]
     fn the_books_agree_with_the_cache(
-        requests in proptest::collection::vec(("[ab]{1,10}", 0usize..4, 0usize..3), 1..30),
+        requests in proptest::collection::vec(
+            ("[ab]{1,10}", 0usize..4, 0usize..3, proptest::option::of(0u64..3)),
+            1..30,
+        ),
     ) {
         let capacity = 16;
         let shelving = Shelving { tokens: 24, least: 2, bytes: 1, cost: 0.1 };
         let mut slots = Slots::new(3, capacity, Reuse::Prefixes, shelving);
         let mut cache = Cache { capacity, ..Cache::default() };
         let mut running = std::collections::VecDeque::new();
-        for (text, max_tokens, ending) in requests {
+        for (text, max_tokens, ending, conversation) in requests {
             let prompt = tokens(&text);
-            if let Some(admission) = slots.admit(&prompt, max_tokens, None) {
+            if let Some(admission) = slots.admit(&prompt, max_tokens, conversation) {
                 let Admission { slot, reused, edits, .. } = admission;
                 edits.into_iter().for_each(|edit| cache.edit(edit));
                 prop_assert_eq!(cache.read(slot), &prompt[..reused]);
@@ -267,6 +296,8 @@ proptest! {
                 prop_assert_eq!(&cache.read(id), &slots.slot(id).tokens);
             }
             prop_assert_eq!(cache.cells.len(), slots.holders.len());
+            let kept: usize = cache.kept.values().map(Vec::len).sum();
+            prop_assert_eq!(kept, slots.kept_bytes());
             prop_assert!(cache.cells.len() <= capacity);
             for _ in 0..ending {
                 running.pop_front().into_iter().for_each(|slot| slots.release(slot));
