@@ -13,6 +13,7 @@ mod wire;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -137,19 +138,25 @@ impl Remote {
             .with_max_delay(Duration::from_secs(8))
             .with_max_times(2)
             .with_jitter();
-        let response = (|| self.ask_one_of(body, conversation))
+        // A request that servers break down over does so each time: one of them is not worth their all
+        // being left alone.
+        let rounds = AtomicUsize::new(0);
+        let round = || self.ask_one_of(body, conversation, rounds.fetch_add(1, Ordering::Relaxed));
+        let response = round
             .retry(backoff)
-            .when(|refusal: &Refusal| refusal.may_retry)
+            .when(Refusal::may_pass)
             .adjust(|refusal, delay| delay.map(|delay| refusal.retry_after.unwrap_or(delay)))
             .await;
         response.map_err(|refusal| refusal.error)
     }
 
-    /// Sends `body` to one server after the other until one takes it; the last one's refusal.
+    /// Sends `body` to one server after the other until one takes it; the last one's refusal. In later
+    /// rounds than the first, 0, they are not held to account.
     async fn ask_one_of(
         &self,
         body: &Body<'_>,
         conversation: Option<u64>,
+        round: usize,
     ) -> Result<(Response, InFlight), Refusal> {
         let mut refused = Refusal {
             error: GenerateError::backend(
@@ -165,7 +172,7 @@ impl Remote {
                 Ok(response) => return Ok((response, in_flight)),
                 Err(refusal) => refusal,
             };
-            if refused.is_broken {
+            if refused.is_broken && round == 0 {
                 in_flight.failed();
             }
             // Other servers would say the same of the request, or the customer has waited long enough.

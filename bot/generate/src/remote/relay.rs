@@ -71,11 +71,11 @@ impl Relay {
                 self.finish = Some(Finish::Deadline);
                 Some(Ok(()))
             }
-            outcome = self.read(response) => Some(outcome),
+            outcome = self.read(response, &in_flight) => Some(outcome),
         };
         match (&outcome, self.first_at) {
             (Some(Err(_)), _) => in_flight.failed(),
-            (Some(Ok(())) | None, Some(first)) => in_flight.spoke(first),
+            (Some(Ok(())) | None, Some(_)) => in_flight.succeeded(),
             // Nothing came in the time that it was given.
             (Some(Ok(())) | None, None) => {}
         }
@@ -93,17 +93,17 @@ impl Relay {
         chunks.send(end).await.ok();
     }
 
-    async fn read(&mut self, response: Response) -> Result<(), String> {
+    async fn read(&mut self, response: Response, in_flight: &InFlight) -> Result<(), String> {
         let kind = response
             .headers()
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let kind = kind.unwrap_or_default().to_owned();
         if kind.starts_with("text/event-stream") {
-            self.read_events(response).await
+            self.read_events(response, in_flight).await
         } else if kind.starts_with("application/json") {
             let body = read_body(response, WHOLE_ANSWER).await?;
-            self.take(wire::read(&body)?).await;
+            self.take(wire::read(&body)?, in_flight).await;
             Ok(())
         } else {
             Err(format!(
@@ -113,7 +113,11 @@ impl Relay {
         }
     }
 
-    async fn read_events(&mut self, response: Response) -> Result<(), String> {
+    async fn read_events(
+        &mut self,
+        response: Response,
+        in_flight: &InFlight,
+    ) -> Result<(), String> {
         let mut events = response.bytes_stream().eventsource();
         while let Some(event) = events.next().await {
             let data = match event {
@@ -125,7 +129,7 @@ impl Relay {
                 return Ok(());
             }
             let part = wire::read(&data)?;
-            if self.take(part).await == Flow::Complete {
+            if self.take(part, in_flight).await == Flow::Complete {
                 return Ok(());
             }
         }
@@ -135,7 +139,7 @@ impl Relay {
         }
     }
 
-    async fn take(&mut self, part: Part) -> Flow {
+    async fn take(&mut self, part: Part, in_flight: &InFlight) -> Flow {
         self.cost = part.cost.or(self.cost);
         self.finish = part.finish.or(self.finish);
         if part.text.is_empty() {
@@ -147,7 +151,10 @@ impl Relay {
         }
         self.texts += 1;
         self.last_at = Instant::now();
-        self.first_at.get_or_insert(self.last_at);
+        if self.first_at.is_none() {
+            self.first_at = Some(self.last_at);
+            in_flight.began();
+        }
         self.meter.set(self.usage());
         let released = self.stops.push(&part.text);
         self.send(released.text).await;

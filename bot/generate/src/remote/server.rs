@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use failsafe::backoff::{self, EqualJittered};
 use failsafe::failure_policy::{self, ConsecutiveFailures};
 use failsafe::{Config, Instrument, StateMachine};
+use parking_lot::Mutex;
 use url::Url;
 
 use super::waits::Waits;
@@ -25,7 +26,10 @@ const LEAST_WAIT: f64 = 0.05;
 #[derive(Debug)]
 pub(super) struct Server {
     endpoint: Url,
+    /// Requests that it works on.
     in_flight: AtomicUsize,
+    /// When those of them came to whose reply it has not begun.
+    unheard: Mutex<Vec<Instant>>,
     /// Open while it is left alone.
     breaker: StateMachine<ConsecutiveFailures<EqualJittered>, Watch>,
     waits: Waits,
@@ -51,6 +55,7 @@ impl Server {
         Ok(Self {
             endpoint,
             in_flight: AtomicUsize::new(0),
+            unheard: Mutex::default(),
             breaker: breaker.build(),
             waits: Waits::default(),
         })
@@ -72,9 +77,11 @@ impl Server {
         requests as f64 * self.wait(now).as_secs_f64().max(LEAST_WAIT)
     }
 
-    /// How long its first words take.
+    /// How long its first words take: as the last ones did, but no less than somebody has waited already.
     pub(super) fn wait(&self, now: Instant) -> Duration {
-        self.waits.expected(now)
+        let longest = self.unheard.lock().iter().min().copied();
+        let waited = longest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        self.waits.expected(now).max(waited)
     }
 
     /// It could not be reached, or broke down.
@@ -82,10 +89,11 @@ impl Server {
         self.breaker.on_error();
     }
 
-    /// A request has gone well; first words came after `wait`.
-    fn spoke(&self, wait: Duration) {
-        self.breaker.on_success();
-        self.waits.note(wait, Instant::now());
+    /// The request that came at `since` waits for its first words no longer; false if it did not.
+    fn is_heard(&self, since: Instant) -> bool {
+        let mut unheard = self.unheard.lock();
+        let index = unheard.iter().position(|other| *other == since);
+        index.map(|index| unheard.swap_remove(index)).is_some()
     }
 }
 
@@ -131,10 +139,12 @@ pub(super) struct InFlight {
 impl InFlight {
     /// `server` gets a request.
     pub(super) fn at(server: &Arc<Server>) -> Self {
+        let since = Instant::now();
         server.in_flight.fetch_add(1, Ordering::Relaxed);
+        server.unheard.lock().push(since);
         Self {
             server: Arc::clone(server),
-            since: Instant::now(),
+            since,
         }
     }
 
@@ -149,16 +159,27 @@ impl InFlight {
         self.server.failed();
     }
 
-    /// It has gone well; the first words came at `first`.
-    pub(super) fn spoke(&self, first: Instant) {
-        self.server
-            .spoke(first.saturating_duration_since(self.since));
+    /// Its first words are here.
+    pub(super) fn began(&self) {
+        if self.server.is_heard(self.since) {
+            self.server.waits.note(self.since.elapsed(), Instant::now());
+        }
+    }
+
+    /// It has gone well.
+    pub(super) fn succeeded(&self) {
+        self.server.breaker.on_success();
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.server.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let (server, waited) = (&self.server, self.since.elapsed());
+        server.in_flight.fetch_sub(1, Ordering::Relaxed);
+        // Nobody knows how long it would have been.
+        if server.is_heard(self.since) {
+            server.waits.at_least(waited, Instant::now());
+        }
     }
 }
 
@@ -202,7 +223,7 @@ mod tests {
         let server = server();
         (1..FAILURES).for_each(|_| server.failed());
         assert!(server.is_asked());
-        server.spoke(Duration::ZERO);
+        InFlight::at(&server).succeeded();
         (1..FAILURES).for_each(|_| server.failed());
         assert!(server.is_asked(), "failures in a row count");
         server.failed();
@@ -213,11 +234,40 @@ mod tests {
     fn the_load_tells_of_requests_and_of_slowness() {
         let (idle, busy, slow) = (server(), server(), server());
         let working = InFlight::at(&busy);
-        slow.spoke(Duration::from_secs(1));
+        working.began();
         let now = Instant::now();
+        slow.waits.note(Duration::from_secs(1), now);
         assert!(idle.load(now) < busy.load(now));
         assert!(busy.load(now) < slow.load(now));
         drop(working);
         assert!((busy.load(now) - idle.load(now)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn who_is_silent_is_not_taken_to_be_fast() {
+        let (silent, slow) = (server(), server());
+        let begun = Instant::now();
+        slow.waits.note(Duration::from_secs(1), begun);
+        let unheard = InFlight::at(&silent);
+        assert!(
+            silent.load(begun) < slow.load(begun),
+            "nothing is known yet"
+        );
+        let later = begun + Duration::from_secs(2);
+        assert!(silent.load(later) > slow.load(later));
+        assert!(silent.wait(later) > Duration::from_millis(1900));
+        std::thread::sleep(Duration::from_millis(20));
+        drop(unheard);
+        let now = Instant::now();
+        let wait = silent.wait(now);
+        assert!(
+            wait >= Duration::from_millis(19),
+            "its silence is remembered: {wait:?}"
+        );
+        InFlight::at(&silent);
+        assert!(
+            silent.wait(now) >= wait,
+            "who leaves at once proves nothing"
+        );
     }
 }

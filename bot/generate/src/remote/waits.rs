@@ -31,6 +31,13 @@ impl Waits {
         *known = Some(Known { seconds, at: now });
     }
 
+    /// At `now`, none had come after `wait`.
+    pub(super) fn at_least(&self, wait: Duration, now: Instant) {
+        if wait > self.expected(now) {
+            self.note(wait, now);
+        }
+    }
+
     /// How long they are expected to take at `now`.
     pub(super) fn expected(&self, now: Instant) -> Duration {
         let Some(Known { seconds, at }) = *self.0.lock() else {
@@ -52,6 +59,8 @@ mod tests {
         assert_eq!(waits.expected(now), Duration::ZERO);
         (0..20).for_each(|_| waits.note(Duration::from_secs(8), now));
         assert!((waits.expected(now).as_secs_f64() - 8.0).abs() < 0.1);
+        waits.at_least(Duration::from_secs(1), now);
+        assert!(waits.expected(now) > Duration::from_secs(7));
         waits.note(Duration::from_secs(1), now);
         assert!(waits.expected(now) < Duration::from_secs(7));
         assert!(waits.expected(now + 6 * HALF_LIFE) < Duration::from_millis(200));

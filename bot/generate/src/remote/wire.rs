@@ -14,8 +14,9 @@ use crate::{Finish, Form, GenerateError, PromptMessage, Request};
 pub(super) const END: &str = "[DONE]";
 /// The protocol allows no more stop strings; the others are only looked for on this side.
 const MOST_STOPS: usize = 4;
-/// A server that wants to be left alone for longer is not waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+/// A server that wants to be left alone for longer is not asked again for this reply: its customer is better
+/// served with what the pages say.
+const LONGEST_REST: Duration = Duration::from_secs(5);
 
 /// A request as it is sent.
 #[derive(Debug, Serialize)]
@@ -166,12 +167,19 @@ fn message(error: &Value) -> Option<&str> {
 pub(super) struct Refusal {
     /// For the caller.
     pub(super) error: GenerateError,
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed a little later, or elsewhere.
     pub(super) may_retry: bool,
     /// Whether the server is out of order, rather than busy or asked for what it cannot do.
     pub(super) is_broken: bool,
-    /// When, if the server said so.
+    /// How long the server wants to be left alone, if it said so.
     pub(super) retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Whether to ask again a little later.
+    pub(super) fn may_pass(&self) -> bool {
+        self.may_retry && self.retry_after.is_none_or(|rest| rest <= LONGEST_REST)
+    }
 }
 
 /// What a status other than success means. `waiting` is told when the server is overloaded.
@@ -243,15 +251,13 @@ fn too_long(error: &Value, message: &str) -> Option<GenerateError> {
     })
 }
 
-/// How long the server wants to be left alone: milliseconds or seconds. A date is not understood,
-/// and so much waiting that a customer would have left is not done.
+/// How long the server wants to be left alone: milliseconds or seconds. A date is not understood.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
     let seconds = number("retry-after-ms")
         .map(|ms| ms / 1000.0)
         .or_else(|| number("retry-after"));
-    let wait = Duration::try_from_secs_f64(seconds?).ok()?;
-    (wait <= LONGEST_WAIT).then_some(wait)
+    Duration::try_from_secs_f64(seconds?).ok()
 }
 
 #[cfg(test)]
@@ -316,14 +322,17 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_own_waiting_time_is_kept_unless_it_is_absurd() {
+    fn a_server_is_left_alone_for_as_long_as_it_says_or_for_good() {
         let wait = |headers: &[_]| refused(429, headers, "").retry_after;
         assert_eq!(wait(&[("retry-after", "2")]), Some(Duration::from_secs(2)));
         let both = [("retry-after", "2"), ("retry-after-ms", "250")];
         assert_eq!(wait(&both), Some(Duration::from_millis(250)));
-        for absurd in ["86400", "-1", "NaN", "Wed, 21 Oct 2026 07:28:00 GMT"] {
-            assert_eq!(wait(&[("retry-after", absurd)]), None, "{absurd}");
+        for unclear in ["-1", "NaN", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(wait(&[("retry-after", unclear)]), None, "{unclear}");
         }
+        let may_pass = |seconds| refused(429, &[("retry-after", seconds)], "").may_pass();
+        assert!(may_pass("2") && !may_pass("60"));
+        assert!(refused(429, &[], "").may_pass());
     }
 
     #[test]

@@ -177,7 +177,7 @@ async fn dropping_a_reply_closes_its_connection() {
 #[tokio::test]
 async fn a_deadline_ends_waiting_and_writing() {
     let (endless, is_closed) = endless();
-    let overloaded = status(503, &[("retry-after", "60")], json!({}));
+    let overloaded = status(503, &[("retry-after", "2")], json!({}));
     let fake = Fake::new([overloaded, endless]).await;
     let remote = fake.remote();
     let soon = || Request {

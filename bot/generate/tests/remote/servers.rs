@@ -12,7 +12,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::fake::{Fake, KEY, ask, config, endless, good, read, request, sse, status, text};
+use super::fake::{
+    Fake, KEY, ask, config, endless, finish, good, read, request, sse, status, text,
+};
 
 #[tokio::test]
 async fn an_overloaded_server_is_asked_again_when_it_says() {
@@ -69,10 +71,12 @@ async fn another_server_is_asked_at_once_when_one_fails() {
 
 #[tokio::test]
 async fn a_server_that_keeps_failing_is_left_alone_and_tried_again() {
-    let broken = || status(500, &[("retry-after-ms", "1")], json!({}));
+    let broken = || status(500, &[("x-should-retry", "false")], json!({}));
     let fake = Fake::new([broken(), broken(), broken(), good("Hi")]).await;
     let remote = fake.remote();
-    assert!(remote.generate(request()).await.is_err());
+    for _ in 0..3 {
+        assert!(remote.generate(request()).await.is_err());
+    }
     assert_eq!(fake.requests().len(), 3);
     let error = remote.generate(request()).await.unwrap_err().to_string();
     assert!(error.contains("asked again"), "{error}");
@@ -85,6 +89,83 @@ async fn a_server_that_keeps_failing_is_left_alone_and_tried_again() {
     );
     let reply = remote.generate(request()).await.unwrap();
     assert_eq!(read(reply).await.0, "Hi");
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_every_server_costs_its_sender_only() {
+    let broken = || status(500, &[("retry-after-ms", "1")], json!({}));
+    let fake = || Fake::new([broken(), broken(), broken(), good("Hi"), good("Hi")]);
+    let fakes = [fake().await, fake().await];
+    let remote = Remote::new(RemoteConfig {
+        base_urls: fakes
+            .iter()
+            .map(|it| it.base_url.parse().unwrap())
+            .collect(),
+        ..config(&fakes[0].base_url)
+    })
+    .unwrap();
+    assert!(remote.generate(request()).await.is_err());
+    for fake in &fakes {
+        assert_eq!(fake.requests().len(), 3, "each was asked again");
+    }
+    let reply = remote.generate(request()).await.unwrap();
+    assert_eq!(read(reply).await.0, "Hi");
+}
+
+#[tokio::test]
+async fn who_wants_to_be_left_alone_for_long_is_not_waited_for() {
+    let overloaded = status(429, &[("retry-after", "60")], json!({}));
+    let fake = Fake::new([overloaded, good("never")]).await;
+    let remote = fake.remote();
+    let refused = remote.generate(request());
+    let refused = tokio::time::timeout(Duration::from_secs(20), refused).await;
+    let refused = refused.expect("its customer does not wait for a minute");
+    assert!(
+        matches!(refused, Err(GenerateError::Busy { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(fake.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_server_is_known_to_be_slow() {
+    let silent = || {
+        let silence = Body::from_stream(stream::pending::<Result<Vec<u8>, Infallible>>());
+        ([(header::CONTENT_TYPE, "text/event-stream")], silence).into_response()
+    };
+    let slow = || {
+        let words = async {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            Ok::<_, Infallible>(text("Hi") + &finish("stop"))
+        };
+        let body = Body::from_stream(stream::once(words));
+        ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()
+    };
+    let (hanging, well) = (
+        Fake::new((0..9).map(|_| silent())).await,
+        Fake::new((0..9).map(|_| slow())).await,
+    );
+    let remote = Remote::new(RemoteConfig {
+        base_urls: [&hanging, &well]
+            .map(|it| it.base_url.parse().unwrap())
+            .to_vec(),
+        max_in_flight: 32,
+        ..config(&hanging.base_url)
+    })
+    .unwrap();
+    let mut unheard = Vec::new();
+    while hanging.requests().is_empty() {
+        unheard.push(remote.generate(request()).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let asked = hanging.requests().len();
+    for _ in 0..5 {
+        read(remote.generate(request()).await.unwrap())
+            .await
+            .1
+            .unwrap();
+    }
+    assert_eq!(hanging.requests().len(), asked, "nobody else is sent there");
 }
 
 #[tokio::test]
