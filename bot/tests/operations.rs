@@ -64,12 +64,19 @@ async fn health_metrics_widget_and_demo_page_are_served() {
     }
 }
 
+/// What `/metrics` counts as `name`.
+async fn count(address: std::net::SocketAddr, name: &str) -> usize {
+    let metrics = get(address, "/metrics").await;
+    let mut counts = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    counts.next().map_or(0, |count| count.parse().unwrap())
+}
+
 /// The tokens of `kind` that `/metrics` counts.
 async fn tokens(address: std::net::SocketAddr, kind: &str) -> usize {
-    let metrics = get(address, "/metrics").await;
-    let name = format!("frontdesk_generation_tokens_total{{kind=\"{kind}\"}} ");
-    let mut counts = metrics.lines().filter_map(|line| line.strip_prefix(&name));
-    counts.next().map_or(0, |count| count.parse().unwrap())
+    let name = format!("frontdesk_generation_tokens_total{{kind=\"{kind}\"}}");
+    count(address, &name).await
 }
 
 #[tokio::test]
@@ -79,6 +86,15 @@ async fn the_model_reads_the_conversation_before_its_next_question() {
     let mut client = server.connect().await;
     client.hello().await;
     client.ask("how long is the warranty?").await;
+    for figure in [
+        "queue_seconds",
+        "first_token_seconds",
+        "tokens_per_second",
+        "batch_tokens",
+    ] {
+        let name = format!("frontdesk_generation_{figure}_count");
+        assert!(count(address, &name).await > 0, "{name}");
+    }
     let rules = tokens(address, "reused").await;
     let patience = Instant::now() + Duration::from_secs(30);
     while tokens(address, "ahead").await == 0 && Instant::now() < patience {

@@ -1,11 +1,17 @@
 //! What generation tells the operator's metrics.
 
+use std::time::Duration;
+
 use crate::Usage;
+
+/// A request left the queue, to be served or because it waited too long.
+pub(crate) fn queued(time: Duration) {
+    metrics::histogram!("frontdesk_generation_queue_seconds").record(time.as_secs_f64());
+}
 
 /// A reply came to its end, or was given up.
 pub(crate) fn finished(usage: &Usage) {
     let first = usage.queued + usage.prefill;
-    metrics::histogram!("frontdesk_generation_queue_seconds").record(usage.queued.as_secs_f64());
     if usage.output_tokens > 0 {
         metrics::histogram!("frontdesk_generation_first_token_seconds").record(first.as_secs_f64());
     }

@@ -162,11 +162,13 @@ impl<B: Backend> Scheduler<B> {
     /// Drops what nobody reads, and ends what comes too late.
     fn forget_unwanted(&mut self) {
         let now = Instant::now();
-        for _gone in self.queue.take(|job| job.reply.is_abandoned()) {
+        for gone in self.queue.take(|job| job.reply.is_abandoned()) {
+            meters::queued(gone.queued_at.elapsed());
             meters::cancelled();
         }
         let is_late = |job: &Job| job.deadline.is_some_and(|deadline| deadline <= now);
         for late in self.queue.take(is_late) {
+            meters::queued(late.queued_at.elapsed());
             late.reply.end(Err(GenerateError::TooLate));
         }
         for gone in self
@@ -205,6 +207,7 @@ impl<B: Backend> Scheduler<B> {
             let Some(mut job) = self.queue.pop() else {
                 break;
             };
+            meters::queued(job.queued_at.elapsed());
             // A guess that is wrong is cut off.
             job.speculate &= self.slots.can_cut();
             match self.backend.sampler(&job.sampling) {
