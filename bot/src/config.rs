@@ -10,10 +10,13 @@ use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use generate::{LEAST_CONTEXT_TOKENS, LEAST_STEP_TOKENS, MOST_SLOTS};
+use generate::{CacheType, FlashAttention, LEAST_CONTEXT_TOKENS, MOST_SLOTS, STEP_TOKENS};
 use serde::{Deserialize, Serialize};
 
 pub use sections::*;
+
+/// Most replies that remote servers are asked for at once.
+const MOST_REMOTE_SLOTS: usize = 4096;
 
 /// A value that is never shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -177,6 +180,11 @@ impl Config {
     fn generate_checks(&self) -> Vec<Check> {
         let generate = &self.generate;
         let remote = generate.backend == Backend::Remote;
+        let most_slots = if remote {
+            MOST_REMOTE_SLOTS
+        } else {
+            MOST_SLOTS.into()
+        };
         let usual = usize::try_from(LEAST_CONTEXT_TOKENS).unwrap_or(usize::MAX);
         let context_tokens = generate.context_tokens.unwrap_or(usual);
         vec![
@@ -191,14 +199,23 @@ impl Config {
             Check::new(
                 generate
                     .slots
-                    .is_none_or(|slots| (1..=MOST_SLOTS.into()).contains(&slots)),
-                "generate.slots must be 1 to 64",
+                    .is_none_or(|slots| (1..=most_slots).contains(&slots)),
+                format!("generate.slots must be 1 to {most_slots}"),
             ),
             Check::new(
                 generate
                     .step_tokens
-                    .is_none_or(|tokens| tokens >= LEAST_STEP_TOKENS),
-                "generate.step_tokens must be at least 64",
+                    .is_none_or(|tokens| STEP_TOKENS.contains(&tokens)),
+                format!(
+                    "generate.step_tokens must be {} to {}",
+                    STEP_TOKENS.start(),
+                    STEP_TOKENS.end()
+                ),
+            ),
+            Check::new(
+                generate.cache_type != CacheType::Q8_0
+                    || generate.flash_attention != FlashAttention::Off,
+                "generate.cache_type = \"q8_0\" needs flash attention: leave generate.flash_attention at \"auto\"",
             ),
             Check::at_least_one("generate.max_tokens", generate.max_tokens > 0),
             Check::new(
@@ -300,10 +317,10 @@ mod tests {
     #[test]
     fn all_problems_are_told_at_once() {
         let error = load(
-            "[generate]\nslots = 0\nstep_tokens = 32\n[policy]\nhuman = 7.0\n[auth]\nsecret = \"short\"\n",
+            "[generate]\nslots = 0\nstep_tokens = 32\ncache_type = \"q8_0\"\nflash_attention = \"off\"\n[policy]\nhuman = 7.0\n[auth]\nsecret = \"short\"\n",
         )
         .unwrap_err();
-        assert_eq!(error.problems.len(), 4, "{error}");
+        assert_eq!(error.problems.len(), 5, "{error}");
         let error = load(
             "[company]\ntoday = \"tomorrow\"\n[server]\nmax_connections = 0\n[retrieval]\nfloor = 1.5\n",
         );
@@ -311,6 +328,17 @@ mod tests {
         for key in ["company.today", "server.max_connections", "retrieval.floor"] {
             assert!(error.contains(key), "{error}");
         }
+    }
+
+    #[test]
+    fn remote_servers_write_more_at_once_than_a_machine() {
+        let many = "[generate]\nslots = 200\n";
+        assert!(load(many).is_err());
+        let remote = "backend = \"remote\"\nurl = \"http://10.0.0.5/v1\"\nmodel = \"m\"\n";
+        assert_eq!(
+            load(&format!("{many}{remote}")).unwrap().generate.slots,
+            Some(200)
+        );
     }
 
     #[test]

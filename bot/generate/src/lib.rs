@@ -18,8 +18,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use engine::{
-    CacheType, Engine, EngineConfig, EngineStats, FlashAttention, LEAST_CONTEXT_TOKENS,
-    LEAST_STEP_TOKENS, MOST_SLOTS,
+    CacheType, Engine, EngineConfig, EngineStats, FlashAttention, LEAST_CONTEXT_TOKENS, MOST_SLOTS,
+    STEP_TOKENS,
 };
 pub use generation::{Chunk, Finish, Generation, Meter, Usage};
 pub use remote::{ApiKey, Remote, RemoteConfig};

@@ -175,19 +175,20 @@ pub struct Generate {
     pub model: Option<String>,
     /// API key of the remote servers.
     pub api_key: Option<Secret>,
-    /// Conversations written for at once, 1 to 64; when absent 8, or 32 on a graphics card and remote
-    /// servers. They share `context_tokens`, so more slots cost no memory, only patience when all are used.
+    /// Conversations written for at once, 1 to 64, or more on remote servers; when absent 8, or 32 on a
+    /// graphics card and remote servers. They share `context_tokens`, so more slots cost no memory, only
+    /// patience when all are used.
     pub slots: Option<usize>,
     /// Requests that may wait; more are told that the bot is busy.
     pub queue: usize,
     /// Tokens that all conversations share; when absent 8,192, or 1,024 a slot on a graphics card that has
     /// room for them.
     pub context_tokens: Option<usize>,
-    /// Most tokens computed at once, 64 at least; when absent 128, or 1,024 on a graphics card. Fewer free the slot
-    /// of a customer who leaves sooner, more read long prompts faster.
+    /// Most tokens computed at once, 64 to 8,192; when absent 128, or 1,024 on a graphics card. Fewer free
+    /// the slot of a customer who leaves sooner, more read long prompts faster.
     pub step_tokens: Option<usize>,
     /// Longest wait for a reply's first words, in seconds: where it would be longer, the pages are quoted
-    /// at once instead.
+    /// at once instead, and where it is, then; but a model is given 5 seconds to begin.
     pub longest_wait_seconds: u64,
     /// Longest reply, in tokens.
     pub max_tokens: usize,
@@ -195,7 +196,7 @@ pub struct Generate {
     pub threads: Option<usize>,
     /// Layers on the GPU; all that fit when absent.
     pub gpu_layers: Option<u32>,
-    /// What keys and values are stored as: `f16`, or `q8_0` for half the memory.
+    /// What keys and values are stored as: `f16`, or `q8_0` for half the memory, which needs flash attention.
     pub cache_type: CacheType,
     /// `auto`, `on` or `off`.
     pub flash_attention: FlashAttention,

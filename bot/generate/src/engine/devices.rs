@@ -53,7 +53,7 @@ fn lacking(instructions: &[Instructions]) -> Vec<&'static str> {
 /// The switches are those of llama.cpp's build, which this crate is compiled with as well: `bot/setup.sh`
 /// writes them. Without them llama.cpp takes the first four to be there.
 #[cfg(target_arch = "x86_64")]
-fn instructions() -> [Instructions; 8] {
+fn instructions() -> [Instructions; 9] {
     let usual = |switch: Option<&str>| switch != Some("OFF");
     let rare = |switch: Option<&str>| switch == Some("ON");
     let set = |name, compiled, present| Instructions {
@@ -81,6 +81,11 @@ fn instructions() -> [Instructions; 8] {
             "FMA",
             usual(option_env!("GGML_FMA")),
             is_x86_feature_detected!("fma"),
+        ),
+        set(
+            "AVX-VNNI",
+            rare(option_env!("GGML_AVX_VNNI")),
+            is_x86_feature_detected!("avxvnni"),
         ),
         set(
             "AVX-512",

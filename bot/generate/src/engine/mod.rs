@@ -41,7 +41,7 @@ use self::prompt::{Ending, Prompts};
 use self::reply::Reply;
 use self::scheduler::{Call, Scheduler, Tuning};
 use self::sizes::Sizes;
-pub use self::sizes::{LEAST_CONTEXT_TOKENS, LEAST_STEP_TOKENS};
+pub use self::sizes::{LEAST_CONTEXT_TOKENS, STEP_TOKENS};
 use self::slots::{SlotId, Slots};
 use self::writing::Job;
 use crate::{Chunk, GenerateError, Generation, Generator, PromptMessage, Request, Usage};
@@ -58,7 +58,7 @@ pub struct EngineConfig {
     pub model_name: String,
     /// Tokens of all conversations together, prompts and replies; `None` is what suits the hardware.
     pub context_tokens: Option<u32>,
-    /// Most tokens computed at once, 64 at least; `None` is what suits the hardware.
+    /// Most tokens computed at once, of [`STEP_TOKENS`]; `None` is what suits the hardware.
     pub step_tokens: Option<usize>,
     /// Replies written at once, 1 to 64; `None` is what suits the hardware.
     pub slots: Option<u16>,
@@ -238,10 +238,10 @@ impl Engine {
             return Err(config.load_error(reason));
         }
         if let Some(tokens) = config.step_tokens
-            && tokens < LEAST_STEP_TOKENS
+            && !STEP_TOKENS.contains(&tokens)
         {
-            let reason =
-                format!("step_tokens is {tokens}, it must be at least {LEAST_STEP_TOKENS}");
+            let (least, most) = (STEP_TOKENS.start(), STEP_TOKENS.end());
+            let reason = format!("step_tokens is {tokens}, it must be {least} to {most}");
             return Err(config.load_error(reason));
         }
         let (calls, calls_end) = mpsc::channel();

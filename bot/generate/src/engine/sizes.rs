@@ -1,6 +1,8 @@
 //! How many replies an engine writes at once, the tokens that they share, and those of a step: as it is told,
 //! else what suits what it computes with.
 
+use std::ops::RangeInclusive;
+
 use llama_cpp_2::model::LlamaModel;
 
 use super::devices::Card;
@@ -18,11 +20,12 @@ const SLOTS_ON_CARD: u16 = 32;
 const TOKENS_EACH: u32 = 1024;
 /// Tokens of a step on a processor: a larger one is no faster, takes more memory, and who gives a reply up
 /// waits for it.
-const STEP_TOKENS: usize = 128;
+const USUAL_STEP_TOKENS: usize = 128;
 /// On a graphics card.
 const STEP_TOKENS_ON_CARD: usize = 1024;
-/// Tokens of a step at least: it holds one of each reply beside a piece of a prompt.
-pub const LEAST_STEP_TOKENS: usize = 64;
+/// Tokens that a step may have: it holds one of each reply beside a piece of a prompt, and takes memory for
+/// the logits of all.
+pub const STEP_TOKENS: RangeInclusive<usize> = 64..=8192;
 /// Keys and values may take half of what the model leaves of cards' memory: computing needs some, too.
 const SHARE_OF_CARDS: usize = 2;
 
@@ -42,7 +45,7 @@ impl Sizes {
     /// and values take `token_bytes`.
     pub(super) fn of(config: &EngineConfig, cards: &[Card], token_bytes: usize) -> Self {
         let (usual_slots, usual_step) = if cards.is_empty() {
-            (SLOTS, STEP_TOKENS)
+            (SLOTS, USUAL_STEP_TOKENS)
         } else {
             (SLOTS_ON_CARD, STEP_TOKENS_ON_CARD)
         };
