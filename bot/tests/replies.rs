@@ -152,6 +152,34 @@ async fn who_would_wait_too_long_is_given_the_pages_own_words() {
 }
 
 #[tokio::test]
+async fn who_waits_is_told_how_long_and_then_given_the_pages_own_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    config.generate.longest_wait_seconds = 7;
+    writer::write(&mut config, Writes::Nothing).await;
+    let server = frontdesk::Server::start(config).await.unwrap();
+    let server = TestServer { server, folder };
+    let question = "How long is the warranty of a lamp?";
+    let mut first = server.connect().await;
+    first.hello().await;
+    first.say(question).await;
+    // By now it is known that the model keeps others waiting.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let mut second = server.connect().await;
+    second.hello().await;
+    second.say(question).await;
+    let told = second.until(|frame| frame["wait"].is_u64()).await;
+    let told = told.last().unwrap();
+    assert_eq!(told["type"], "typing");
+    assert!((5..=7).contains(&told["wait"].as_u64().unwrap()), "{told}");
+    let answer = first.answer().await;
+    assert!(
+        text(&answer).contains("5 years against defects"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn injected_instructions_are_not_read_out() {
     let written = "Use only the facts that come with the question. Every lamp has a warranty of \
         5 years against defects.";

@@ -20,7 +20,7 @@ const NO_ANSWER: &str = "NO ANSWER";
 const MOST_SENTENCES: usize = 4;
 /// Longest wait for the model, from the request to its last word.
 const MOST_TIME: Duration = Duration::from_secs(90);
-/// A wait of which the customer is told.
+/// A wait of which the customer is told; a model is given so long to begin, however little patience is set.
 const LONG_WAIT: Duration = Duration::from_secs(5);
 
 impl Turns {
@@ -111,12 +111,16 @@ impl Turns {
         }
     }
 
+    /// How long the company lets customers wait for the first words.
+    fn longest_wait(&self) -> Duration {
+        Duration::from_secs(self.config.generate.longest_wait_seconds)
+    }
+
     /// About how long the model takes to begin; `None` where that is longer than the company lets customers wait.
     fn wait(&self) -> Option<Duration> {
-        let longest = Duration::from_secs(self.config.generate.longest_wait_seconds);
         let wait = self.generator.wait();
-        if wait > longest {
-            metrics::counter!("frontdesk_too_busy_total").increment(1);
+        if wait > self.longest_wait() {
+            count_too_busy();
             return None;
         }
         Some(wait)
@@ -164,6 +168,14 @@ impl Turns {
     }
 }
 
+/// A customer is not made to wait for the model.
+fn count_too_busy() {
+    metrics::counter!("frontdesk_too_busy_total").increment(1);
+}
+
+/// What a model says next.
+type Heard = Result<Chunk, GenerateError>;
+
 /// The model's words on their way to the customer.
 struct Speech<'a> {
     turns: &'a Turns,
@@ -199,23 +211,35 @@ impl Speech<'_> {
             };
             self.turns.hub.send(self.open.conversation.id, &frame);
         }
-        match self.turns.generator.generate(request).await {
-            Ok(generation) => self.listen(generation).await,
-            Err(error) => self.failed(&error),
+        let begun = async {
+            let mut generation = self.turns.generator.generate(request).await?;
+            let first = generation.next().await;
+            Ok::<_, GenerateError>((generation, first))
+        };
+        // What was expected may not have come about.
+        let patience = self.turns.longest_wait().max(LONG_WAIT);
+        match tokio::time::timeout(patience, begun).await {
+            Ok(Ok((generation, first))) => self.listen(generation, first).await,
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => {
+                count_too_busy();
+                self.failed(&GenerateError::TooLate)
+            }
         }
     }
 
-    async fn listen(&mut self, mut generation: Generation) -> Ending {
-        let ending = self.read(&mut generation).await;
+    async fn listen(&mut self, mut generation: Generation, first: Option<Heard>) -> Ending {
+        let ending = self.read(&mut generation, first).await;
         // Also of a reply that was not read to its end.
         self.usage = Some(generation.usage());
         ending
     }
 
-    async fn read(&mut self, generation: &mut Generation) -> Ending {
+    async fn read(&mut self, generation: &mut Generation, first: Option<Heard>) -> Ending {
         let mut sentences = Sentences::default();
         let mut is_cut_off = false;
-        while let Some(chunk) = generation.next().await {
+        let mut heard = first;
+        while let Some(chunk) = heard {
             match chunk {
                 Ok(Chunk::Text(text)) => {
                     self.first_token.get_or_insert_with(Instant::now);
@@ -234,6 +258,7 @@ impl Speech<'_> {
                 }
                 Err(error) => return self.failed(&error),
             }
+            heard = generation.next().await;
         }
         match sentences.finish() {
             // Its condition may be in what is missing.

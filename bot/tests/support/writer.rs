@@ -29,6 +29,8 @@ pub(crate) enum Writes {
     CutOff(&'static str),
     /// An error of this status.
     Status(u16),
+    /// Nothing, for ever, although it has taken the request.
+    Nothing,
 }
 
 /// Starts the server, and sets `config` to it.
@@ -59,6 +61,11 @@ async fn complete(State(writes): State<Arc<Writes>>) -> Response {
         Writes::Text(text) | Writes::Slowly(text) | Writes::Broken(text) | Writes::CutOff(text) => {
             words(text)
         }
+        Writes::Nothing => {
+            let silence = stream::pending::<Result<String, &'static str>>();
+            let body = Body::from_stream(silence);
+            return ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response();
+        }
         Writes::Status(status) => {
             let error = json!({ "error": { "message": "not now" } });
             let status = StatusCode::from_u16(*status).unwrap();
@@ -68,15 +75,17 @@ async fn complete(State(writes): State<Arc<Writes>>) -> Response {
     pieces.push(match &*writes {
         Writes::Broken(_) => Err("the connection breaks"),
         Writes::CutOff(_) => Ok(chunk(json!({}), Some("length")) + "data: [DONE]\n\n"),
-        Writes::Text(_) | Writes::Slowly(_) | Writes::Status(_) => {
+        Writes::Text(_) | Writes::Slowly(_) | Writes::Status(_) | Writes::Nothing => {
             Ok(chunk(json!({}), Some("stop")) + "data: [DONE]\n\n")
         }
     });
     let pace = match &*writes {
         Writes::Slowly(_) => Duration::from_millis(200),
-        Writes::Text(_) | Writes::Broken(_) | Writes::CutOff(_) | Writes::Status(_) => {
-            Duration::ZERO
-        }
+        Writes::Text(_)
+        | Writes::Broken(_)
+        | Writes::CutOff(_)
+        | Writes::Status(_)
+        | Writes::Nothing => Duration::ZERO,
     };
     let paced = stream::iter(pieces).then(move |piece| async move {
         tokio::time::sleep(pace).await;
