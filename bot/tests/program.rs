@@ -183,3 +183,72 @@ async fn tuned_layers_are_written_with_their_heads_and_tell_new_messages() {
         assert_eq!(understood.intent.top(), intent, "{text}");
     }
 }
+
+#[test]
+fn the_models_speed_is_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::at(folder.path());
+    let file = folder.path().join("figures.json");
+    let load = [
+        "--clients",
+        "2",
+        "--conversations",
+        "copying:2",
+        "--rounds",
+        "1",
+        "--tokens",
+        "8",
+    ];
+    let mut args = vec!["bench", "generate", "--json", file.to_str().unwrap()];
+    args.extend(load);
+    let output = program.output(&args);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        said.contains("without guesses") && said.contains("a free slot"),
+        "{said}"
+    );
+    let report: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let servers: Vec<_> = report["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["server"])
+        .collect();
+    assert_eq!(servers, ["frontdesk", "without_guesses"]);
+    for run in report["runs"].as_array().unwrap() {
+        let figures = &run["figures"];
+        assert_eq!(figures["replies"], 4, "two customers ask twice");
+        assert!(
+            figures["tokens_per_second"].as_f64().unwrap() > 0.0,
+            "{figures}"
+        );
+        let tokens = |name: &str| figures[name].as_u64().unwrap();
+        // The last token of a reply is never computed.
+        let repeated = tokens("repeated_tokens");
+        assert!(repeated > 0, "{figures}");
+        assert!(tokens("repeated_reused") * 10 > repeated * 9, "{figures}");
+    }
+    assert_eq!(report["runs"][1]["figures"]["drafted_tokens"], 0);
+    for leaving in ["cancel_ms", "cancel_reading_ms"] {
+        assert_eq!(report[leaving].as_array().unwrap().len(), 5, "{leaving}");
+    }
+    let shares = report["scheduling"].as_f64().unwrap();
+    assert!(shares > 0.0 && shares < 1.0, "{shares}");
+    assert!(report["batch_tokens"].as_f64().unwrap() >= 1.0);
+}
+
+#[test]
+fn a_load_that_nobody_can_put_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::at(folder.path());
+    for (option, value) in [
+        ("--clients", "65"),
+        ("--clients", "0"),
+        ("--conversations", "copying:0"),
+    ] {
+        let output = program.output(&["bench", "generate", option, value]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(option), "{said}");
+    }
+}

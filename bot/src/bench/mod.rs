@@ -81,7 +81,7 @@ impl Round {
     }
 }
 
-/// Puts `load`, of fewer than 64 customers, on `generator` once, which guesses ahead if it is to
+/// Puts `load`, of 64 customers at most, on `generator` once, which guesses ahead if it is to
 /// `speculate`. `run` tells one run's customers from another's: nobody has asked before.
 ///
 /// # Errors

@@ -36,9 +36,10 @@ enum What {
 
 #[derive(Debug, Args)]
 struct GenerateArgs {
-    /// Customers who ask at the same time, each load in turn
-    #[arg(long, value_delimiter = ',', default_value = "1,2,4,8")]
-    clients: Vec<usize>,
+    /// Customers who ask at the same time, 64 at most, each load in turn
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4,8",
+          value_parser = clap::value_parser!(u8).range(1..=64))]
+    clients: Vec<u8>,
     /// What is asked for, and how many questions a conversation has: KIND:TURNS, where replies copy their
     /// facts (`copying`), say what they say (`telling`), or are the model's own words (`free`)
     #[arg(long, value_delimiter = ',', default_value = "copying:1,telling:1,telling:5", value_parser = conversation)]
@@ -111,11 +112,14 @@ struct Report {
     cancel_ms: Vec<f64>,
     /// The same while its prompt is read.
     cancel_reading_ms: Vec<f64>,
+    /// Tokens of a step, on average.
+    batch_tokens: f64,
     /// Time beside the model in steps, as a share of all of it.
     scheduling: f64,
     /// Megabytes of this process.
     resident_mb: Option<f64>,
-    /// Megabytes of it beyond the model file, the KV cache and what is kept of conversations.
+    /// Megabytes of it beyond the model file, the KV cache and what is kept of conversations; where all
+    /// of them lie in it.
     beyond_mb: Option<f64>,
     peer_resident_mb: Option<f64>,
 }
@@ -174,6 +178,7 @@ fn report(settings: &EngineConfig, engine: &Engine, peer: Option<&Peer>) -> Repo
     let held = stats.cache_bytes + stats.kept_bytes;
     let expected_mb = (model as f64 + held as f64) / 1e6;
     let resident_mb = bench::resident_megabytes(None);
+    let beyond_mb = resident_mb.map(|resident| resident - expected_mb);
     Report {
         device: stats.device,
         pace: pace
@@ -182,9 +187,11 @@ fn report(settings: &EngineConfig, engine: &Engine, peer: Option<&Peer>) -> Repo
         runs: Vec::new(),
         cancel_ms: Vec::new(),
         cancel_reading_ms: Vec::new(),
+        batch_tokens: stats.tokens as f64 / stats.steps.max(1) as f64,
         scheduling: stats.scheduling.as_secs_f64() / total,
         resident_mb,
-        beyond_mb: resident_mb.map(|resident| resident - expected_mb),
+        // What lies on a graphics card is none of this process's memory.
+        beyond_mb: beyond_mb.filter(|beyond| *beyond >= 0.0),
         peer_resident_mb: peer.and_then(|peer| bench::resident_megabytes(Some(peer.pid()))),
     }
 }
@@ -214,7 +221,7 @@ async fn measure(
     for (kind, turns) in &args.conversations {
         for clients in &args.clients {
             let load = Load {
-                clients: *clients,
+                clients: usize::from(*clients),
                 turns: *turns,
                 kind: *kind,
                 max_tokens: args.tokens,
@@ -328,6 +335,7 @@ fn print(report: &Report) {
         "x peer",
         "first p50 s",
         "p95 s",
+        "queued p95 s",
         "reused",
         "of repeated",
         "guessed",
@@ -353,6 +361,10 @@ fn print(report: &Report) {
             times_peer.map_or_else(|| "-".to_owned(), |times| format!("{times:.2}")),
             format!("{:.2}", figures.first_token_p50),
             format!("{:.2}", figures.first_token_p95),
+            match server {
+                Server::Peer => "-".to_owned(),
+                Server::Frontdesk | Server::WithoutGuesses => format!("{:.2}", figures.queued_p95),
+            },
             share(figures.reused_tokens, figures.prompt_tokens),
             share(figures.repeated_reused, figures.repeated_tokens),
             share(figures.drafted_tokens, figures.output_tokens),
@@ -374,11 +386,15 @@ fn print(report: &Report) {
         list(&report.cancel_reading_ms)
     );
     println!(
-        "scheduling: {:.2} % of the time in steps",
+        "steps: {:.1} tokens on average, scheduling takes {:.2} % of their time",
+        report.batch_tokens,
         report.scheduling * 100.0
     );
-    if let (Some(all), Some(beyond)) = (report.resident_mb, report.beyond_mb) {
-        println!("memory: {all:.0} MB, {beyond:.0} MB beyond model file, KV cache and kept states");
+    if let Some(all) = report.resident_mb {
+        let beyond = report
+            .beyond_mb
+            .map(|beyond| format!(", {beyond:.0} MB beyond model file, KV cache and kept states"));
+        println!("memory: {all:.0} MB{}", beyond.unwrap_or_default());
     }
     if let Some(peer) = report.peer_resident_mb {
         println!("memory of llama-server: {peer:.0} MB");
