@@ -13,6 +13,12 @@ const LEAST_PROMPT: usize = 64;
 /// less does not come about, since steps' times and odds are estimates.
 const LEAST_GAIN: f64 = 0.1;
 
+/// Guesses of a step, or so many of each reply if that is more: logits of the whole vocabulary follow from
+/// each, which are over a megabyte, and the last guesses of many are the least likely to be right.
+const MOST_GUESSES: usize = 16;
+/// The same of each reply.
+const GUESSES_EACH: usize = 2;
+
 /// What a reply needs next.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Need {
@@ -156,7 +162,8 @@ fn guesses(
         }
     }
     likely.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    likely.truncate(largest.saturating_sub(computed));
+    let most = MOST_GUESSES.max(GUESSES_EACH * replies);
+    likely.truncate(largest.saturating_sub(computed).min(most));
     if likely.is_empty() {
         return Vec::new();
     }
