@@ -24,6 +24,7 @@ use super::chooser::{Chooser, Choosing};
 #[cfg(feature = "libraries")]
 use super::libraries;
 use super::logs::capture;
+use super::memory;
 use super::pace::Pace;
 use super::shelf::{KeptId, Shelving};
 use super::sizes::Sizes;
@@ -37,6 +38,7 @@ static BACKEND: OnceLock<Result<LlamaBackend, LlamaCppError>> = OnceLock::new();
 fn backend() -> Result<&'static LlamaBackend, String> {
     let backend = BACKEND.get_or_init(|| {
         send_logs_to_tracing(LogOptions::default());
+        memory::return_large_blocks();
         #[cfg(feature = "libraries")]
         libraries::load();
         LlamaBackend::init()

@@ -126,10 +126,8 @@ impl Pace {
 
     /// The most tokens that a step computes within `seconds`, up to `most`; at least one.
     pub(super) fn within(&self, seconds: f64, most: usize) -> usize {
-        let sizes: Vec<usize> = (1..=most).collect();
-        sizes
-            .partition_point(|size| self.step(*size) <= seconds)
-            .max(1)
+        let is_within = |size: &usize| self.step(*size) <= seconds;
+        (1..=most).take_while(is_within).count().max(1)
     }
 
     /// The fewest tokens, `most` at most, with which a step computes about as many a second as with any

@@ -1,0 +1,22 @@
+//! What the process does with memory that it no longer needs.
+
+/// Blocks of so many bytes go back to the system when they are freed: the states of conversations do, what
+/// every token takes does not.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const LARGE: libc::c_int = 4 << 20;
+
+/// Has the memory of large blocks returned once they are free. glibc would find out that states of
+/// conversations come and go, and keep up to a hundred megabytes of them (`mallopt(3)`, `M_MMAP_THRESHOLD`).
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "glibc's settings have no safe interface")]
+pub(super) fn return_large_blocks() {
+    // SAFETY: it sets a number that later allocations look at; what is allocated already is not touched.
+    let is_set = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE) };
+    if is_set == 0 {
+        tracing::debug!("glibc keeps the memory of large blocks");
+    }
+}
+
+/// Other allocators return it by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn return_large_blocks() {}
