@@ -331,6 +331,19 @@ mod tests {
     }
 
     #[test]
+    fn a_step_has_a_largest_size() {
+        let load = |tokens: u64| load(&format!("[generate]\nstep_tokens = {tokens}\n"));
+        assert!(load(8192).is_ok());
+        for tokens in [8193, 3_000_000_000] {
+            let error = load(tokens).unwrap_err().to_string();
+            assert!(
+                error.contains("generate.step_tokens must be 64 to 8192"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn remote_servers_write_more_at_once_than_a_machine() {
         let many = "[generate]\nslots = 200\n";
         assert!(load(many).is_err());

@@ -175,7 +175,7 @@ pub struct Generate {
     pub model: Option<String>,
     /// API key of the remote servers.
     pub api_key: Option<Secret>,
-    /// Conversations written for at once, 1 to 64, or more on remote servers; when absent 8, or 32 on a
+    /// Conversations written for at once, 1 to 64, or to 4,096 on remote servers; when absent 8, or 32 on a
     /// graphics card and remote servers. They share `context_tokens`, so more slots cost no memory, only
     /// patience when all are used.
     pub slots: Option<usize>,

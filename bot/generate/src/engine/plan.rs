@@ -12,11 +12,10 @@ const LEAST_PROMPT: usize = 64;
 /// What guesses, or leaving replies out, must gain, as a share of the pace without: what is expected of
 /// less does not come about, since steps' times and odds are estimates.
 const LEAST_GAIN: f64 = 0.1;
-
-/// Guesses of a step, or so many of each reply if that is more: logits of the whole vocabulary follow from
+/// Guesses of a step at most, or [`GUESSES_EACH`] of each reply if that is more: logits of the whole vocabulary follow from
 /// each, which are over a megabyte, and the last guesses of many are the least likely to be right.
 const MOST_GUESSES: usize = 16;
-/// The same of each reply.
+/// Guesses that every reply may have, however many replies there are.
 const GUESSES_EACH: usize = 2;
 
 /// What a reply needs next.
@@ -272,6 +271,14 @@ mod tests {
     #[test]
     fn what_costs_nothing_is_always_guessed() {
         assert_eq!(plan(&[drafted(8, 0.6)], &wide(), 256), [9]);
+    }
+
+    #[test]
+    fn many_replies_guess_no_more_than_there_is_memory_for() {
+        let tokens = |replies| plan(&vec![drafted(8, 0.99); replies], &wide(), 512);
+        assert_eq!(tokens(4).into_iter().sum::<usize>(), 4 + MOST_GUESSES);
+        let many = tokens(20).into_iter().sum::<usize>();
+        assert_eq!(many, 20 + 20 * GUESSES_EACH);
     }
 
     #[test]
