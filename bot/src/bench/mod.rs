@@ -26,6 +26,15 @@ pub(crate) struct Load {
     pub(crate) max_tokens: usize,
 }
 
+/// How a generator is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asking {
+    /// Whose customers ask: what was said to another company's is of no use.
+    pub(crate) company: &'static str,
+    /// Whether to guess ahead.
+    pub(crate) speculate: bool,
+}
+
 /// What a load came to.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Figures {
@@ -81,25 +90,26 @@ impl Round {
     }
 }
 
-/// Puts `load`, of 64 customers at most, on `generator` once, which guesses ahead if it is to
-/// `speculate`. `run` tells one run's customers from another's: nobody has asked before.
+/// Puts `load`, of 64 customers at most, on `generator` once, as `asking` says. `run` tells one run's
+/// customers from another's: nobody has asked before.
 ///
 /// # Errors
 /// The first error of a reply.
 pub(crate) async fn run(
     generator: &Arc<dyn Generator>,
     load: Load,
-    speculate: bool,
+    asking: Asking,
     run: usize,
 ) -> Result<Round, GenerateError> {
     let begun = Instant::now();
     let clients = (0..load.clients).map(|client| {
         let generator = Arc::clone(generator);
         tokio::spawn(async move {
-            let mut customer = Customer::new(run * 64 + client, load.kind, load.max_tokens);
+            let seed = run * 64 + client;
+            let mut customer = Customer::new(asking.company, seed, load.kind, load.max_tokens);
             let (mut replies, mut before) = (Vec::new(), 0);
             for turn in 0..load.turns {
-                let (text, mut timed) = reply(&*generator, &mut customer, turn, speculate).await?;
+                let (text, mut timed) = reply(&*generator, &mut customer, turn, asking).await?;
                 timed.repeated = before;
                 before = timed.usage.prompt_tokens + timed.usage.output_tokens;
                 customer.hear(text);
@@ -121,11 +131,11 @@ async fn reply(
     generator: &dyn Generator,
     customer: &mut Customer,
     turn: usize,
-    speculate: bool,
+    asking: Asking,
 ) -> Result<(String, Timed), GenerateError> {
     let begun = Instant::now();
     let request = Request {
-        speculate,
+        speculate: asking.speculate,
         ..customer.ask(turn)
     };
     let mut generation = generator.generate(request).await?;
@@ -224,9 +234,13 @@ mod tests {
             kind: Kind::Copying,
             max_tokens: 64,
         };
+        let asking = Asking {
+            company: "Oak & Co",
+            speculate: true,
+        };
         let rounds = [
-            run(&generator, load, true, 0).await.unwrap(),
-            run(&generator, load, true, 1).await.unwrap(),
+            run(&generator, load, asking, 0).await.unwrap(),
+            run(&generator, load, asking, 1).await.unwrap(),
         ];
         let figures = Figures::of(&rounds);
         assert_eq!((figures.replies, figures.output_tokens), (12, 60));

@@ -11,7 +11,7 @@ use comfy_table::{Table, presets};
 use generate::{Engine, EngineConfig, Generator, PromptMessage, Request, Role};
 use serde::Serialize;
 
-use crate::bench::{self, Figures, Kind, Load, Peer, PeerSettings, Round};
+use crate::bench::{self, Asking, Figures, Kind, Load, Peer, PeerSettings, Round};
 use crate::config::Config;
 use crate::server::{engine_config, model_store};
 
@@ -87,6 +87,16 @@ impl Server {
             Self::WithoutGuesses => "without guesses",
             Self::Peer => "llama-server",
         }
+    }
+
+    /// Ours is asked the same by another company's customers when it is not to guess: it knows the first
+    /// one's prompts.
+    fn asking(self) -> Asking {
+        let (company, speculate) = match self {
+            Self::Frontdesk | Self::Peer => ("Harbour & Pine", true),
+            Self::WithoutGuesses => ("Harbour & Oak", false),
+        };
+        Asking { company, speculate }
     }
 }
 
@@ -201,20 +211,6 @@ async fn measure(
     servers: &[(Server, Arc<dyn Generator>)],
     args: &GenerateArgs,
 ) -> anyhow::Result<Vec<Run>> {
-    // Everybody knows the rules before the clock starts, as after the first customer of a day. The peer reads them
-    // for each slot anew.
-    for (server, generator) in servers {
-        let warming = Load {
-            clients: match server {
-                Server::Peer => args.peer_slots,
-                Server::Frontdesk | Server::WithoutGuesses => 1,
-            },
-            turns: 1,
-            kind: Kind::Free,
-            max_tokens: 1,
-        };
-        bench::run(generator, warming, false, 0).await?;
-    }
     let mut runs = Vec::new();
     // Customers of each run are others than the last one's: what they say is not known yet.
     let mut number = 0;
@@ -233,13 +229,10 @@ async fn measure(
                 for turn in 0..servers.len() {
                     let turn = (turn + round) % servers.len();
                     let ((server, generator), rounds) = (&servers[turn], &mut rounds[turn]);
-                    // The same customers ask every server, but ours twice: then others, of whom it has
-                    // not written before.
-                    let speculate = *server != Server::WithoutGuesses;
-                    let run = if speculate { number } else { number + 1_000 };
+                    warm(*server, generator, args).await?;
                     // The last one's threads may still be spinning.
                     tokio::time::sleep(REST).await;
-                    rounds.push(bench::run(generator, load, speculate, run).await?);
+                    rounds.push(bench::run(generator, load, server.asking(), number).await?);
                 }
             }
             let figures = rounds.iter().map(|rounds| Figures::of(rounds));
@@ -247,6 +240,26 @@ async fn measure(
         }
     }
     Ok(runs)
+}
+
+/// Everybody knows the rules before the clock starts, as after the first customer of a day. The peer reads them
+/// for each slot anew.
+async fn warm(
+    server: Server,
+    generator: &Arc<dyn Generator>,
+    args: &GenerateArgs,
+) -> anyhow::Result<()> {
+    let warming = Load {
+        clients: match server {
+            Server::Peer => args.peer_slots,
+            Server::Frontdesk | Server::WithoutGuesses => 1,
+        },
+        turns: 1,
+        kind: Kind::Free,
+        max_tokens: 1,
+    };
+    bench::run(generator, warming, server.asking(), 0).await?;
+    Ok(())
 }
 
 /// One load's figures of every server.
