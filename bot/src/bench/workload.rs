@@ -1,5 +1,7 @@
 //! What is asked in a benchmark: a company's rules, facts that differ from turn to turn, questions.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use generate::{PromptMessage, Request, Role};
 
 /// About 200 tokens that never change, as a company's rules are, after [`GREETING`] and its name.
@@ -44,6 +46,7 @@ pub(crate) enum Kind {
 
 /// The questions of one customer: the same for the same numbers, in every run.
 pub(crate) struct Customer {
+    conversation: u64,
     seed: usize,
     kind: Kind,
     max_tokens: usize,
@@ -56,7 +59,10 @@ impl Customer {
     pub(crate) fn new(company: &str, seed: usize, kind: Kind, max_tokens: usize) -> Self {
         let rules = format!("{GREETING}{company}{POLICY}");
         let said = vec![message(Role::System, rules)];
+        let mut conversation = DefaultHasher::new();
+        (company, seed).hash(&mut conversation);
         Self {
+            conversation: conversation.finish(),
             seed,
             kind,
             max_tokens,
@@ -85,7 +91,7 @@ impl Customer {
             format!("Facts:\n{fact}\n\nQuestion: {question}"),
         ));
         Request {
-            conversation: Some(self.seed as u64),
+            conversation: Some(self.conversation),
             ..Request::new(self.said.clone(), self.max_tokens)
         }
     }

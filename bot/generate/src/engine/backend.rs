@@ -42,8 +42,8 @@ pub(super) trait Backend {
     /// Changes the cache. [`ComputeError::NotKept`] is an answer to [`Edit::Keep`] and
     /// [`Edit::Restore`] alone.
     fn edit(&mut self, edit: Edit) -> Result<(), ComputeError>;
-    /// Computes a batch, not empty.
-    fn compute(&mut self, batch: &[Entry]) -> Result<(), ComputeError>;
+    /// Computes a batch, not empty, filled up to `size` tokens with such as belong to nobody, if there is room.
+    fn compute(&mut self, batch: &[Entry], size: usize) -> Result<(), ComputeError>;
     /// The token after the entry at `index` of the last batch.
     fn sample(&mut self, index: usize, sampler: &mut Self::Sampler) -> Chosen;
 }

@@ -112,6 +112,8 @@ pub(super) struct Llama<'model> {
     choosing: Choosing<'model>,
     context: LlamaContext<'model>,
     batch: LlamaBatch<'static>,
+    /// Whose tokens fill steps up.
+    nobody: u16,
     /// States of sequences that were given up.
     kept: HashMap<KeptId, SeqState>,
 }
@@ -129,7 +131,7 @@ impl<'model> Llama<'model> {
             .with_n_ctx(NonZeroU32::new(sizes.context_tokens))
             .with_n_batch(batch_tokens)
             .with_n_ubatch(batch_tokens)
-            .with_n_seq_max(sizes.slots.into())
+            .with_n_seq_max(u32::from(sizes.slots) + 1)
             .with_kv_unified(true)
             .with_n_threads(threads)
             .with_n_threads_batch(threads)
@@ -151,6 +153,7 @@ impl<'model> Llama<'model> {
             choosing: Choosing::new(model),
             context,
             batch: LlamaBatch::new(sizes.step_tokens, 1),
+            nobody: sizes.slots,
             kept: HashMap::new(),
         })
     }
@@ -170,7 +173,7 @@ impl<'model> Llama<'model> {
             output: false,
         };
         let batch: Vec<_> = (0..COPIED).map(entry).collect();
-        self.compute(&batch)?;
+        self.compute(&batch, COPIED)?;
         let begun = Instant::now();
         let sequence = i32::from(slot.sequence());
         let state = self
@@ -201,15 +204,31 @@ impl<'model> Llama<'model> {
         cells(self.context.n_ctx())
     }
 
-    fn fill(&mut self, entries: &[Entry]) -> Result<(), String> {
+    /// Computes `entries` and as many tokens of nobody's as make `size`.
+    fn decode(&mut self, entries: &[Entry], size: usize) -> Result<(), ComputeError> {
         self.batch.clear();
-        for entry in entries {
-            let position = i32::try_from(entry.position).map_err(|error| error.to_string())?;
-            let sequences = [i32::from(entry.slot.sequence())];
+        let ours = entries.iter().map(|entry| {
+            let sequence = entry.slot.sequence();
+            (entry.token, entry.position, sequence, entry.output)
+        });
+        let filling = 0..size.saturating_sub(entries.len());
+        let filling = filling.map(|place| (LlamaToken::new(0), place, self.nobody, false));
+        for (token, place, sequence, output) in ours.chain(filling) {
+            let place = i32::try_from(place).unwrap_or(i32::MAX);
             self.batch
-                .add(entry.token, position, &sequences, entry.output)
-                .map_err(|error| error.to_string())?;
+                .add(token, place, &[sequence.into()], output)
+                .map_err(|error| ComputeError::Failed(error.to_string()))?;
         }
+        self.context
+            .decode(&mut self.batch)
+            .map_err(|error| match error {
+                DecodeError::NoKvCacheSlot => ComputeError::NoRoom,
+                error @ (DecodeError::NTokensZero | DecodeError::Unknown(_)) => {
+                    ComputeError::Failed(error.to_string())
+                }
+            })?;
+        // A graphics card goes on computing; what steps cost is wanted.
+        self.context.synchronize();
         Ok(())
     }
 }
@@ -260,17 +279,18 @@ impl Backend for Llama<'_> {
         }
     }
 
-    fn compute(&mut self, entries: &[Entry]) -> Result<(), ComputeError> {
-        self.fill(entries).map_err(ComputeError::Failed)?;
-        match self.context.decode(&mut self.batch) {
+    fn compute(&mut self, entries: &[Entry], size: usize) -> Result<(), ComputeError> {
+        if size <= entries.len() {
+            return self.decode(entries, entries.len());
+        }
+        match self.decode(entries, size) {
+            Err(ComputeError::NoRoom) => self.decode(entries, entries.len()),
+            Err(error) => Err(error),
             Ok(()) => {
-                // A graphics card goes on computing; what steps cost is wanted.
-                self.context.synchronize();
+                let nobody = Some(self.nobody.into());
+                let cleared = self.context.clear_kv_cache_seq(nobody, None, None);
+                cleared.map_err(|error| ComputeError::Failed(error.to_string()))?;
                 Ok(())
-            }
-            Err(DecodeError::NoKvCacheSlot) => Err(ComputeError::NoRoom),
-            Err(error @ (DecodeError::NTokensZero | DecodeError::Unknown(_))) => {
-                Err(ComputeError::Failed(error.to_string()))
             }
         }
     }

@@ -256,7 +256,7 @@ impl<B: Backend> Scheduler<B> {
             return Ok(Step::default());
         }
         let begun = Instant::now();
-        match self.backend.compute(&batch) {
+        match self.backend.compute(&batch, batch.len()) {
             // Nobody waits for it.
             Err(ComputeError::NoRoom) => {
                 self.leave(Ahead::finish);
@@ -319,7 +319,9 @@ impl<B: Backend> Scheduler<B> {
             return Ok(Step::default());
         }
         let begun = Instant::now();
-        self.backend.compute(&batch)?;
+        let largest = self.tuning.largest_step;
+        let size = self.tuning.pace.fill(batch.len(), largest);
+        self.backend.compute(&batch, size)?;
         let mut computing = begun.elapsed();
         for entry in &batch {
             self.slots.push(entry.slot, entry.token);
@@ -334,7 +336,7 @@ impl<B: Backend> Scheduler<B> {
             next += share;
             computing += self.follow(index, &batch, first..next)?;
         }
-        self.tuning.pace.note(batch.len(), computing);
+        self.tuning.pace.note(size, computing);
         meters::stepped(batch.len());
         Ok(Step {
             tokens: batch.len(),

@@ -43,8 +43,19 @@ pub(super) struct Counting {
     forgets: bool,
     /// Computes only while this is set: lets a test arrange what happens meanwhile.
     open: Arc<AtomicBool>,
-    /// Whether a token followed from each batch.
-    steps: Arc<Mutex<Vec<bool>>>,
+    /// What was computed.
+    steps: Arc<Mutex<Vec<Computed>>>,
+}
+
+/// A batch that was computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Computed {
+    /// Its tokens.
+    pub(super) tokens: usize,
+    /// What it was filled up to.
+    pub(super) size: usize,
+    /// Whether a token followed from it.
+    pub(super) followed: bool,
 }
 
 impl Backend for Counting {
@@ -89,7 +100,7 @@ impl Backend for Counting {
         Ok(())
     }
 
-    fn compute(&mut self, batch: &[Entry]) -> Result<(), ComputeError> {
+    fn compute(&mut self, batch: &[Entry], size: usize) -> Result<(), ComputeError> {
         while !self.open.load(Ordering::Acquire) {
             std::thread::yield_now();
         }
@@ -110,9 +121,11 @@ impl Backend for Counting {
         }
         self.assert_room();
         self.batch = batch.to_vec();
-        self.steps
-            .lock()
-            .push(batch.iter().any(|entry| entry.output));
+        self.steps.lock().push(Computed {
+            tokens: batch.len(),
+            size,
+            followed: batch.iter().any(|entry| entry.output),
+        });
         Ok(())
     }
 
@@ -150,7 +163,7 @@ pub(super) struct Bench {
     pub(super) trouble: mpsc::Sender<Trouble>,
     open: Arc<AtomicBool>,
     /// Whether a token followed from each batch.
-    pub(super) steps: Arc<Mutex<Vec<bool>>>,
+    pub(super) steps: Arc<Mutex<Vec<Computed>>>,
     pub(super) board: Arc<Board>,
     thread: Option<JoinHandle<()>>,
 }
@@ -184,7 +197,8 @@ impl Bench {
             open: Arc::clone(&open),
             steps: Arc::clone(&steps),
         };
-        let micros = [(1, 40), (2, 40), (4, 60), (100, 900)];
+        // Blocks of eight.
+        let micros = [(1, 40), (2, 40), (4, 60), (7, 110), (8, 80), (100, 900)];
         let tuning = Tuning {
             pace: Pace::new(micros.map(|(size, micros)| (size, Duration::from_micros(micros)))),
             largest_step: 64,

@@ -119,7 +119,7 @@ async fn a_model_whose_state_cannot_be_cut_writes_all_the_same() {
     }
     let steps = bench.steps.lock();
     assert!(
-        steps.iter().all(|with_output| *with_output),
+        steps.iter().all(|step| step.followed),
         "nothing is read ahead"
     );
 }
@@ -137,6 +137,17 @@ async fn what_the_prompt_says_is_guessed_and_verified() {
     let (text, _, usage) = read(bench.ask("aabXX aabXX aab", 5, &[])).await.unwrap();
     assert_eq!(text, "cdefg");
     assert_eq!(usage.accepted_tokens, 0);
+}
+
+#[tokio::test]
+async fn steps_are_filled_up_where_that_is_faster() {
+    let bench = Bench::new(1, 200);
+    let prompt_of_seven = bench.ask("abcdefg", 0, &[]);
+    read(prompt_of_seven).await.unwrap();
+    read(bench.ask("hi", 0, &[])).await.unwrap();
+    let steps = bench.steps.lock();
+    let sizes: Vec<_> = steps.iter().map(|step| (step.tokens, step.size)).collect();
+    assert_eq!(sizes, [(7, 8), (2, 2)]);
 }
 
 #[tokio::test]
@@ -404,9 +415,9 @@ async fn who_asks_comes_before_what_is_read_ahead() {
     assert_eq!(read(reply).await.unwrap().0, "bcd");
     until_read(&bench, next.len()).await;
     let steps = bench.steps.lock().clone();
-    let first = steps.iter().position(|followed| *followed).unwrap();
+    let first = steps.iter().position(|step| step.followed).unwrap();
     assert!(first <= 1, "after {first} pieces of 600 tokens");
-    assert!(!steps[steps.len() - 1], "reading goes on after it");
+    assert!(!steps[steps.len() - 1].followed, "reading goes on after it");
 }
 
 /// Waits until so many tokens are computed.
