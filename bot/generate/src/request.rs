@@ -51,8 +51,9 @@ pub struct Request {
     /// When nobody wants it any more: a request that still waits then fails with
     /// [`crate::GenerateError::TooLate`], a reply ends with [`crate::Finish::Deadline`].
     pub deadline: Option<Instant>,
-    /// Whether to guess ahead where the reply copies its prompt. It changes how fast the reply comes,
-    /// and what it says only as far as rounding does. Only models on this machine do it.
+    /// Whether to guess ahead where the reply copies its prompt, or says what others were told; it is then
+    /// remembered for others, too. It changes how fast the reply comes, and what it says only as far as
+    /// rounding does. Only models on this machine do it.
     pub speculate: bool,
 }
 

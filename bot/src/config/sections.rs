@@ -202,7 +202,8 @@ pub struct Generate {
     pub flash_attention: FlashAttention,
     /// Memory, in MiB, for what conversations without a slot had computed: most come back to it.
     pub kept_mib: usize,
-    /// Whether to guess ahead where replies copy their facts: faster, and no other words.
+    /// Whether to guess ahead where replies copy their facts, or say what others were told: faster, and no
+    /// other words.
     pub speculate: bool,
     /// Whether the local model reads, while nobody waits, what conversations' next prompts begin with:
     /// customers' next answers come sooner, and the processor works a second more after each.

@@ -12,6 +12,7 @@ mod libraries;
 mod llama;
 mod load;
 mod logs;
+mod lookup;
 mod memory;
 mod pace;
 mod plan;

@@ -12,23 +12,22 @@ const LEAST_PROMPT: usize = 64;
 /// What guesses, or leaving replies out, must gain, as a share of the pace without: what is expected of
 /// less does not come about, since steps' times and odds are estimates.
 const LEAST_GAIN: f64 = 0.1;
-/// Guesses of a step at most, or [`GUESSES_EACH`] of each reply if that is more: logits of the whole vocabulary follow from
-/// each, which are over a megabyte, and the last guesses of many are the least likely to be right.
+/// Guesses of a step at most, or [`GUESSES_EACH`] of each reply if that is more: logits of the whole vocabulary
+/// follow from each, which are over a megabyte, on a graphics card, too, come over its bus and are searched by
+/// the processor; and the last guesses of many are the least likely to be right.
 const MOST_GUESSES: usize = 16;
 /// Guesses that every reply may have, however many replies there are.
 const GUESSES_EACH: usize = 2;
 
 /// What a reply needs next.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Need {
     /// This many tokens of its prompt are not computed yet.
     Prompt(usize),
     /// Its last token is to be followed by another.
     Token {
-        /// Tokens that are guessed to follow.
-        drafted: usize,
-        /// The probability that one is right when those before it are.
-        odds: f64,
+        /// Of each token that is guessed to follow, the probability that it and all before it are right.
+        odds: Vec<f64>,
         /// Where it stands in line: the lower, the longer ago was its last token.
         place: u64,
     },
@@ -155,9 +154,8 @@ fn guesses(
         .enumerate()
         .filter(|(reply, _)| written[*reply])
     {
-        if let Need::Token { drafted, odds, .. } = *need {
-            let right = std::iter::successors(Some(odds), |before| Some(before * odds));
-            likely.extend(right.take(drafted).map(|right| (right, reply)));
+        if let Need::Token { odds, .. } = need {
+            likely.extend(odds.iter().map(|right| (*right, reply)));
         }
     }
     likely.sort_by(|(a, _), (b, _)| b.total_cmp(a));
@@ -206,25 +204,22 @@ mod tests {
     }
 
     const TOKEN: Need = Need::Token {
-        drafted: 0,
-        odds: 0.5,
+        odds: Vec::new(),
         place: 0,
     };
 
+    /// So many guesses, each of which is right with `odds` if those before it are.
     fn drafted(drafted: usize, odds: f64) -> Need {
-        let place = 0;
+        let right = std::iter::successors(Some(odds), |before| Some(before * odds));
         Need::Token {
-            drafted,
-            odds,
-            place,
+            odds: right.take(drafted).collect(),
+            place: 0,
         }
     }
 
     fn standing(place: u64) -> Need {
-        let (drafted, odds) = (0, 0.5);
         Need::Token {
-            drafted,
-            odds,
+            odds: Vec::new(),
             place,
         }
     }
@@ -326,10 +321,9 @@ mod tests {
 
     fn needs() -> impl Strategy<Value = Vec<Need>> {
         let token = (0usize..16, 0.0..1.0, 0u64..9);
-        let token = token.prop_map(|(drafted, odds, place)| Need::Token {
-            drafted,
-            odds,
-            place,
+        let token = token.prop_map(|(guesses, odds, place)| match drafted(guesses, odds) {
+            Need::Token { odds, .. } => Need::Token { odds, place },
+            prompt @ Need::Prompt(_) => prompt,
         });
         let need = prop_oneof![token, (1usize..600).prop_map(Need::Prompt)];
         proptest::collection::vec(need, 1..8)
@@ -349,8 +343,8 @@ mod tests {
             let mut unread = false;
             for (need, share) in needs.iter().zip(&shares) {
                 match *need {
-                    Need::Token { drafted, place, .. } => {
-                        prop_assert!(*share <= 1 + drafted);
+                    Need::Token { ref odds, place } => {
+                        prop_assert!(*share <= 1 + odds.len());
                         let behind = |other: &Need| matches!(other, Need::Token { place: p, .. } if *p > place);
                         let overtaken = needs.iter().zip(&shares).any(|(n, s)| behind(n) && *s > 0);
                         prop_assert!(*share > 0 || !overtaken, "somebody jumped the queue");

@@ -13,6 +13,7 @@ use super::backend::{Backend, ComputeError, Entry};
 use super::draft::Trust;
 use super::fair::FairQueue;
 use super::load::{Board, Habits};
+use super::lookup::Replies;
 use super::pace::Pace;
 use super::plan::{LONGEST_STALL, Line, plan};
 use super::shelf::Shelving;
@@ -61,6 +62,8 @@ pub(super) struct Scheduler<B: Backend> {
     line: Line,
     tuning: Tuning,
     trust: Trust,
+    /// Those written last, to guess from.
+    replies: Replies,
     habits: Habits,
     /// What the handle sees.
     board: Arc<Board>,
@@ -85,6 +88,7 @@ impl<B: Backend> Scheduler<B> {
             line: Line::default(),
             tuning,
             trust: Trust::default(),
+            replies: Replies::default(),
             habits: Habits::default(),
             board,
         }
@@ -177,6 +181,7 @@ impl<B: Backend> Scheduler<B> {
         {
             meters::cancelled();
             meters::finished(gone.usage());
+            gone.remember_in(&mut self.replies);
             // The bot itself leaves a reply that says enough, so that most end like this.
             if gone.usage().output_tokens > 0 {
                 self.habits.note(gone.usage());
@@ -307,8 +312,7 @@ impl<B: Backend> Scheduler<B> {
     /// Computes one batch and chooses what follows from it.
     fn step(&mut self) -> Result<Step, ComputeError> {
         let computed = |writing: &Writing<_>| self.slots.len(writing.slot());
-        let trust = &self.trust;
-        let needs = self.writing.iter().map(|w| w.need(computed(w), trust));
+        let needs = self.writing.iter().map(|w| w.need(computed(w)));
         let shares = plan(
             &needs.collect::<Vec<_>>(),
             &self.tuning.pace,
@@ -366,7 +370,7 @@ impl<B: Backend> Scheduler<B> {
             computing += begun.elapsed();
             chosen
         });
-        writing.guess();
+        writing.guess(&self.replies, &self.trust);
         if right < guessed {
             let slot = writing.slot();
             let len = self.slots.len(slot) - (guessed - right);
@@ -405,6 +409,7 @@ impl<B: Backend> Scheduler<B> {
             self.slots.release(writing.slot());
             self.habits.note(writing.usage());
             meters::finished(writing.usage());
+            writing.remember_in(&mut self.replies);
             writing.end();
         }
     }

@@ -134,9 +134,23 @@ async fn what_the_prompt_says_is_guessed_and_verified() {
     assert!(usage.accepted_tokens >= 4, "{usage:?}");
     assert_eq!(usage.output_tokens, 9);
     // "b" is followed by "X" here, and by "c" in what is written.
+    let bench = Bench::new(1, 200);
     let (text, _, usage) = read(bench.ask("aabXX aabXX aab", 5, &[])).await.unwrap();
     assert_eq!(text, "cdefg");
     assert_eq!(usage.accepted_tokens, 0);
+}
+
+#[tokio::test]
+async fn what_others_were_told_is_guessed() {
+    let bench = Bench::new(1, 200);
+    let mut accepted = Vec::new();
+    for prompt in ["Hello. >>>a", "Good evening! >>>a"] {
+        let (text, _, usage) = read(bench.ask(prompt, 9, &[])).await.unwrap();
+        assert_eq!(text, "bcdefghij");
+        accepted.push(usage.accepted_tokens);
+    }
+    assert_eq!(accepted[0], 0);
+    assert!(accepted[1] >= 4, "{accepted:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use llama_cpp_2::token::LlamaToken;
 use super::backend::Chosen;
 use super::draft::{Draft, Record, Trust, draft};
 use super::load::Work;
+use super::lookup::{Index, Replies};
 use super::plan::Need;
 use super::reply::Reply;
 use super::slots::{Admission, SlotId};
@@ -58,9 +59,10 @@ pub(super) struct Writing<S> {
     stops: StopStrings,
     reply: Reply,
     deadline: Option<Instant>,
-    speculate: bool,
+    /// The same tokens to look things up in; `None` where nothing is guessed.
+    index: Option<Index>,
     /// What is guessed to come next.
-    draft: Option<Draft>,
+    draft: Draft,
     record: Record,
     /// Where it stands in line for the next step.
     place: u64,
@@ -85,6 +87,7 @@ impl<S> Writing<S> {
         };
         Self {
             slot: admission.slot,
+            index: job.speculate.then(|| Index::of(&job.prompt)),
             tokens: job.prompt,
             max_tokens: job.max_tokens,
             sampler,
@@ -92,8 +95,7 @@ impl<S> Writing<S> {
             stops: StopStrings::new(job.stop),
             reply: job.reply,
             deadline: job.deadline,
-            speculate: job.speculate,
-            draft: None,
+            draft: Draft::default(),
             record: Record::default(),
             place: 0,
             usage,
@@ -121,15 +123,13 @@ impl<S> Writing<S> {
         }
     }
 
-    /// What comes next when `computed` of its tokens are in the cache; drafts are trusted by `trust`.
-    pub(super) fn need(&self, computed: usize, trust: &Trust) -> Need {
+    /// What comes next when `computed` of its tokens are in the cache.
+    pub(super) fn need(&self, computed: usize) -> Need {
         if self.usage.output_tokens == 0 {
             return Need::Prompt(self.tokens.len().saturating_sub(computed));
         }
-        let drafted = self.draft.as_ref();
         Need::Token {
-            drafted: drafted.map_or(0, |draft| draft.tokens.len()),
-            odds: drafted.map_or(0.0, |draft| trust.odds(draft.matched, &self.record)),
+            odds: self.draft.odds.clone(),
             place: self.place,
         }
     }
@@ -139,15 +139,22 @@ impl<S> Writing<S> {
         &mut self.place
     }
 
-    /// Guesses what comes after what it has.
-    pub(super) fn guess(&mut self) {
+    /// Guesses what comes after what it has, from that and others' `replies`, as far as `trust` goes.
+    pub(super) fn guess(&mut self, replies: &Replies, trust: &Trust) {
+        let Some(index) = &self.index else {
+            return;
+        };
         // The last token of a reply is never computed, so it need not be guessed.
         let most = self.left().saturating_sub(1);
-        self.draft = if self.speculate {
-            draft(&self.tokens, most)
-        } else {
-            None
-        };
+        let odds = |kind| trust.odds(kind, &self.record);
+        self.draft = draft(&self.tokens, index, replies, most, odds);
+    }
+
+    /// What it says is remembered among others' `replies`, unless nothing is guessed for it.
+    pub(super) fn remember_in(&self, replies: &mut Replies) {
+        if self.index.is_some() && self.usage.output_tokens > 0 {
+            replies.push(&self.tokens, self.usage.prompt_tokens);
+        }
     }
 
     /// Tokens that it may still write.
@@ -164,8 +171,7 @@ impl<S> Writing<S> {
         count: usize,
     ) -> impl Iterator<Item = (LlamaToken, bool)> {
         let last = self.tokens.len().saturating_sub(1);
-        let drafted = self.draft.iter().flat_map(|draft| &draft.tokens);
-        let known = self.tokens.iter().chain(drafted).enumerate();
+        let known = self.tokens.iter().chain(&self.draft.tokens).enumerate();
         let uncomputed = known.skip(computed).take(count);
         uncomputed.map(move |(index, token)| (*token, index >= last && self.max_tokens > 0))
     }
@@ -179,29 +185,28 @@ impl<S> Writing<S> {
         trust: &mut Trust,
         mut choose: impl FnMut(usize, &mut S) -> Chosen,
     ) -> usize {
-        let draft = self.draft.take();
-        let drafted = draft.as_ref().map_or(&[][..], |draft| &draft.tokens);
+        let draft = std::mem::take(&mut self.draft);
+        let mut guesses = draft.tokens.iter().zip(draft.kinds);
         let mut right = 0;
-        let is_wrong = loop {
+        loop {
             let (token, bytes) = match choose(right, &mut self.sampler) {
                 Ok(chosen) => chosen,
                 Err(reason) => {
                     self.failure = Some(reason);
-                    break false;
+                    break;
                 }
             };
             self.accept(token, bytes.as_deref());
+            let Some((guess, kind)) = guesses.next() else {
+                break;
+            };
             // What was guessed but not computed tells about guesses, too.
-            let is_right = drafted.get(right).map(|guess| *guess == token);
-            if self.finish.is_some() || right == guessed || is_right != Some(true) {
-                break is_right == Some(false);
+            let is_right = *guess == token;
+            trust.note(kind, is_right, &mut self.record);
+            if self.finish.is_some() || right == guessed || !is_right {
+                break;
             }
             right += 1;
-        };
-        if let Some(draft) = &draft {
-            let came_true = right + usize::from(!is_wrong && drafted.len() > right);
-            let came = (came_true, is_wrong);
-            trust.note(draft.matched, guessed, came, &mut self.record);
         }
         self.usage.drafted_tokens += guessed;
         self.usage.accepted_tokens += right;
@@ -220,6 +225,9 @@ impl<S> Writing<S> {
             return;
         };
         self.tokens.push(token);
+        if let Some(index) = &mut self.index {
+            index.push(token);
+        }
         self.usage.output_tokens += 1;
         self.reply.cost(self.usage);
         let released = self.stops.push(&self.characters.push(bytes));
