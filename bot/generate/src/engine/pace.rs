@@ -12,8 +12,10 @@ use super::slots::{Edit, SlotId};
 
 /// Steps tried at the start, in tokens, while [`MEASURED_FOR`] lasts: those first that tell most.
 const SIZES: [usize; 16] = [1, 2, 4, 8, 16, 32, 64, 3, 6, 12, 24, 48, 128, 96, 256, 512];
-/// Tokens of a step that all want logits.
-const MOST_LOGITS: usize = 24;
+/// Tokens of a step that may all want logits, replies' and guesses: a block of a processor's kernels. Logits of the
+/// whole vocabulary are over a megabyte for each, on a graphics card, too, come over its bus and are searched by
+/// the processor.
+pub(super) const MOST_LOGITS: usize = 16;
 /// Longest that trying takes, about.
 const MEASURED_FOR: Duration = Duration::from_millis(2500);
 /// Largest size that is tried twice, since others' work on the machine counts for more in a short step.

@@ -1,7 +1,7 @@
 //! What one step computes: the next tokens of replies being written, guesses of those after them, and
 //! pieces of prompts.
 
-use super::pace::Pace;
+use super::pace::{MOST_LOGITS, Pace};
 
 /// Seconds that a step may take while replies are read: this is what keeps them flowing while others'
 /// prompts are computed.
@@ -12,12 +12,9 @@ const LEAST_PROMPT: usize = 64;
 /// What guesses, or leaving replies out, must gain, as a share of the pace without: what is expected of
 /// less does not come about, since steps' times and odds are estimates.
 const LEAST_GAIN: f64 = 0.1;
-/// Guesses of a step at most, or [`GUESSES_EACH`] of each reply if that is more: logits of the whole vocabulary
-/// follow from each, which are over a megabyte, on a graphics card, too, come over its bus and are searched by
-/// the processor; and the last guesses of many are the least likely to be right.
-const MOST_GUESSES: usize = 16;
-/// Guesses that every reply may have, however many replies there are.
-const GUESSES_EACH: usize = 2;
+/// Tokens that every reply may have in a step, however many replies there are: beyond [`MOST_LOGITS`] the last
+/// guesses of many are not likely enough for the memory that they take.
+const TOKENS_EACH: usize = 2;
 
 /// What a reply needs next.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,7 +156,7 @@ fn guesses(
         }
     }
     likely.sort_by(|(a, _), (b, _)| b.total_cmp(a));
-    let most = MOST_GUESSES.max(GUESSES_EACH * replies);
+    let most = MOST_LOGITS.max(TOKENS_EACH * replies) - replies;
     likely.truncate(largest.saturating_sub(computed).min(most));
     if likely.is_empty() {
         return Vec::new();
@@ -271,9 +268,9 @@ mod tests {
     #[test]
     fn many_replies_guess_no_more_than_there_is_memory_for() {
         let tokens = |replies| plan(&vec![drafted(8, 0.99); replies], &wide(), 512);
-        assert_eq!(tokens(4).into_iter().sum::<usize>(), 4 + MOST_GUESSES);
+        assert_eq!(tokens(4).into_iter().sum::<usize>(), MOST_LOGITS);
         let many = tokens(20).into_iter().sum::<usize>();
-        assert_eq!(many, 20 + 20 * GUESSES_EACH);
+        assert_eq!(many, 20 * TOKENS_EACH);
     }
 
     #[test]

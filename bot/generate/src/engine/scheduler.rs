@@ -323,8 +323,7 @@ impl<B: Backend> Scheduler<B> {
             return Ok(Step::default());
         }
         let begun = Instant::now();
-        let largest = self.tuning.largest_step;
-        let size = self.tuning.pace.fill(batch.len(), largest);
+        let size = self.size(batch.len());
         self.backend.compute(&batch, size)?;
         let mut computing = begun.elapsed();
         for entry in &batch {
@@ -346,6 +345,17 @@ impl<B: Backend> Scheduler<B> {
             tokens: batch.len(),
             computing,
         })
+    }
+
+    /// What a step of so many tokens is filled up to.
+    fn size(&mut self, tokens: usize) -> usize {
+        let largest = self.tuning.largest_step;
+        // Models whose state cannot be cut compute one sequence after the other: one more takes longer.
+        if self.slots.can_cut() {
+            self.tuning.pace.fill(tokens, largest)
+        } else {
+            tokens
+        }
     }
 
     /// What follows for the reply at `index`, whose tokens are `entries` of the batch: how long the
