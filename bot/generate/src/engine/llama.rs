@@ -63,6 +63,7 @@ pub(super) fn load(config: &EngineConfig) -> Result<LlamaModel, String> {
     }
     let (model, complaints) =
         capture(|| LlamaModel::load_from_file(backend, &config.model, &params));
+    memory::return_free_blocks();
     model.map_err(|error| {
         complaints
             .into_iter()
@@ -284,6 +285,7 @@ impl Backend for Llama<'_> {
             return self.decode(entries, entries.len());
         }
         match self.decode(entries, size) {
+            // Perhaps there is room without what fills it up.
             Err(ComputeError::NoRoom) => self.decode(entries, entries.len()),
             Err(error) => Err(error),
             Ok(()) => {

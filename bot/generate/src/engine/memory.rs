@@ -17,6 +17,19 @@ pub(super) fn return_large_blocks() {
     }
 }
 
+/// Has what is free now returned (`malloc_trim(3)`): a model's file is read into hundreds of thousands of small
+/// blocks, words and rules for joining them, of which a part is needed no more.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[expect(unsafe_code, reason = "glibc's settings have no safe interface")]
+pub(super) fn return_free_blocks() {
+    // SAFETY: it touches pages that hold nothing.
+    unsafe { libc::malloc_trim(0) };
+}
+
 /// Other allocators return it by themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn return_large_blocks() {}
+
+/// Other allocators return it by themselves.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn return_free_blocks() {}
