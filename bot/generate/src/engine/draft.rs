@@ -35,30 +35,30 @@ impl Kind {
     }
 }
 
-/// What is guessed to come next.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Draft {
-    /// The tokens.
-    pub(super) tokens: Vec<LlamaToken>,
-    /// What each guess is like.
-    pub(super) kinds: Vec<Kind>,
-    /// The probability of each that it and all before it are right; descending.
-    pub(super) odds: Vec<f64>,
+/// A token that may come next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Guess {
+    /// The token.
+    pub(super) token: LlamaToken,
+    /// What it is trusted by.
+    pub(super) kind: Kind,
+    /// The probability that it and all guesses before it are right.
+    pub(super) odds: f64,
 }
 
-/// What may follow the last of `text`, whose tokens are in `own`, or stood in others' `replies`: at each
-/// token what `trust` takes for more likely. At most `most` tokens.
+/// What may follow `text`, by what followed its last words in `own`, where all of it stands, or in others'
+/// `replies`: at each token what is more `likely` if the guesses before it are right. At most `most` tokens.
 pub(super) fn draft(
     text: &[LlamaToken],
     own: &Index,
     replies: &Replies,
     most: usize,
     likely: impl Fn(Kind) -> f64,
-) -> Draft {
-    let mut draft = Draft::default();
+) -> Vec<Guess> {
+    let mut draft = Vec::new();
     let mut text = text[text.len().saturating_sub(LONGEST_MATCH)..].to_vec();
     let mut odds = 1.0;
-    while draft.tokens.len() < most.min(LONGEST_DRAFT) {
+    while draft.len() < most.min(LONGEST_DRAFT) {
         let of_kind =
             |kind: fn(usize) -> Kind| move |Followed { matched, by }: Followed| (kind(matched), by);
         let here = own.next(&text).map(of_kind(Kind::own));
@@ -72,9 +72,7 @@ pub(super) fn draft(
         if odds < LEAST_ODDS {
             break;
         }
-        draft.tokens.push(token);
-        draft.kinds.push(kind);
-        draft.odds.push(odds);
+        draft.push(Guess { token, kind, odds });
         text.push(token);
     }
     draft
@@ -153,7 +151,7 @@ mod tests {
     fn drafted(text: &str, replies: &Replies, likely: impl Fn(Kind) -> f64) -> String {
         let text = tokens(text);
         let draft = draft(&text, &Index::of(&text), replies, 6, likely);
-        let bytes = draft.tokens.iter().map(|token| u8::try_from(token.0));
+        let bytes = draft.iter().map(|guess| u8::try_from(guess.token.0));
         String::from_utf8(bytes.collect::<Result<_, _>>().unwrap()).unwrap()
     }
 
@@ -235,10 +233,10 @@ mod tests {
             let text = tokens(&text);
             let likely = |kind| trust.odds(kind, &reply);
             let draft = draft(&text, &Index::of(&text), &replies, most, likely);
-            prop_assert!(draft.tokens.len() <= most.min(LONGEST_DRAFT));
-            prop_assert!(draft.odds.iter().all(|odds| (LEAST_ODDS..=1.0).contains(odds)));
-            prop_assert!(draft.odds.is_sorted_by(|before, after| before >= after));
-            prop_assert!(draft.tokens.iter().all(|token| token.0 >= 0), "no boundary");
+            prop_assert!(draft.len() <= most.min(LONGEST_DRAFT));
+            prop_assert!(draft.iter().all(|guess| (LEAST_ODDS..=1.0).contains(&guess.odds)));
+            prop_assert!(draft.is_sorted_by(|before, after| before.odds >= after.odds));
+            prop_assert!(draft.iter().all(|guess| guess.token.0 >= 0), "no boundary");
         }
     }
 }

@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 
 use llama_cpp_2::token::LlamaToken;
 
-/// Last tokens that are looked for, at most and at least. One alone, "the", follows anything.
+/// Last tokens that are looked for, at most.
 pub(super) const LONGEST_MATCH: usize = 24;
-pub(super) const SHORTEST_MATCH: usize = 2;
+/// Last tokens that are looked for, at least. One alone, "the", is followed by anything.
+const SHORTEST_MATCH: usize = 2;
 /// Places that are compared at most, the last ones first.
 const MOST_COMPARED: usize = 64;
 /// Tokens of replies that are remembered, in one of two parts: some hundred replies.
@@ -20,13 +21,13 @@ const INTRODUCTION: usize = 4;
 pub(super) struct Index {
     tokens: Vec<LlamaToken>,
     /// Where each two tokens ended last.
-    last: HashMap<[LlamaToken; 2], usize>,
+    last: HashMap<[LlamaToken; SHORTEST_MATCH], usize>,
     /// Where the two tokens that end with each one ended before; 0 for the first time.
     before: Vec<usize>,
 }
 
 /// What followed an end of a text elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Followed {
     /// How many tokens had stood before it.
     pub(super) matched: usize,

@@ -31,7 +31,7 @@ const SHARED: f64 = 0.4;
 /// Up to here each size that occurs is known by itself, since its neighbours may fill blocks better.
 const EACH: usize = 64;
 /// Tokens that a step is filled up with at most.
-pub(super) const MOST_FILLING: usize = 16;
+const MOST_FILLING: usize = 16;
 /// What filling up must save, as a share.
 const SAVING: f64 = 0.05;
 /// Of so many steps that would be filled up one is not, to see whether it still pays.
@@ -122,6 +122,7 @@ impl Pace {
         let larger = self.knots[after..].iter().copied();
         let within = larger.take_while(|(size, _)| *size <= tokens + MOST_FILLING);
         let exactly = (tokens, self.exactly(tokens));
+        // Of equal ones the first, so that nothing is filled up for nothing.
         within.fold(
             exactly,
             |best, knot| if knot.1 < best.1 { knot } else { best },

@@ -162,9 +162,11 @@ pub(super) struct Bench {
     calls: Option<mpsc::Sender<Call>>,
     pub(super) trouble: mpsc::Sender<Trouble>,
     open: Arc<AtomicBool>,
-    /// Whether a token followed from each batch.
+    /// What was computed.
     pub(super) steps: Arc<Mutex<Vec<Computed>>>,
     pub(super) board: Arc<Board>,
+    /// Whether what is asked is to be guessed ahead.
+    pub(super) speculate: bool,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -218,6 +220,7 @@ impl Bench {
             open,
             steps,
             board,
+            speculate: true,
             thread: None,
         };
         (scheduler, bench)
@@ -253,7 +256,7 @@ impl Bench {
             sampling: Sampling::default(),
             conversation,
             deadline,
-            speculate: true,
+            speculate: self.speculate,
             queued_at: Instant::now(),
             reply,
         };

@@ -154,6 +154,16 @@ async fn what_others_were_told_is_guessed() {
 }
 
 #[tokio::test]
+async fn replies_that_want_no_guesses_are_not_guessed_from() {
+    let mut bench = Bench::new(1, 200);
+    bench.speculate = false;
+    read(bench.ask("Hello. >>>a", 9, &[])).await.unwrap();
+    bench.speculate = true;
+    let (text, _, usage) = read(bench.ask("Good evening! >>>a", 9, &[])).await.unwrap();
+    assert_eq!((text.as_str(), usage.drafted_tokens), ("bcdefghij", 0));
+}
+
+#[tokio::test]
 async fn steps_are_filled_up_where_that_is_faster() {
     let bench = Bench::new(1, 200);
     let prompt_of_seven = bench.ask("abcdefg", 0, &[]);

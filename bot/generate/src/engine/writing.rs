@@ -5,7 +5,7 @@ use std::time::Instant;
 use llama_cpp_2::token::LlamaToken;
 
 use super::backend::Chosen;
-use super::draft::{Draft, Record, Trust, draft};
+use super::draft::{Guess, Record, Trust, draft};
 use super::load::Work;
 use super::lookup::{Index, Replies};
 use super::plan::Need;
@@ -62,7 +62,7 @@ pub(super) struct Writing<S> {
     /// The same tokens to look things up in; `None` where nothing is guessed.
     index: Option<Index>,
     /// What is guessed to come next.
-    draft: Draft,
+    draft: Vec<Guess>,
     record: Record,
     /// Where it stands in line for the next step.
     place: u64,
@@ -95,7 +95,7 @@ impl<S> Writing<S> {
             stops: StopStrings::new(job.stop),
             reply: job.reply,
             deadline: job.deadline,
-            draft: Draft::default(),
+            draft: Vec::new(),
             record: Record::default(),
             place: 0,
             usage,
@@ -129,7 +129,7 @@ impl<S> Writing<S> {
             return Need::Prompt(self.tokens.len().saturating_sub(computed));
         }
         Need::Token {
-            odds: self.draft.odds.clone(),
+            odds: self.draft.iter().map(|guess| guess.odds).collect(),
             place: self.place,
         }
     }
@@ -171,7 +171,8 @@ impl<S> Writing<S> {
         count: usize,
     ) -> impl Iterator<Item = (LlamaToken, bool)> {
         let last = self.tokens.len().saturating_sub(1);
-        let known = self.tokens.iter().chain(&self.draft.tokens).enumerate();
+        let drafted = self.draft.iter().map(|guess| &guess.token);
+        let known = self.tokens.iter().chain(drafted).enumerate();
         let uncomputed = known.skip(computed).take(count);
         uncomputed.map(move |(index, token)| (*token, index >= last && self.max_tokens > 0))
     }
@@ -185,8 +186,7 @@ impl<S> Writing<S> {
         trust: &mut Trust,
         mut choose: impl FnMut(usize, &mut S) -> Chosen,
     ) -> usize {
-        let draft = std::mem::take(&mut self.draft);
-        let mut guesses = draft.tokens.iter().zip(draft.kinds);
+        let mut guesses = std::mem::take(&mut self.draft).into_iter();
         let mut right = 0;
         loop {
             let (token, bytes) = match choose(right, &mut self.sampler) {
@@ -197,12 +197,12 @@ impl<S> Writing<S> {
                 }
             };
             self.accept(token, bytes.as_deref());
-            let Some((guess, kind)) = guesses.next() else {
+            let Some(guess) = guesses.next() else {
                 break;
             };
             // What was guessed but not computed tells about guesses, too.
-            let is_right = *guess == token;
-            trust.note(kind, is_right, &mut self.record);
+            let is_right = guess.token == token;
+            trust.note(guess.kind, is_right, &mut self.record);
             if self.finish.is_some() || right == guessed || !is_right {
                 break;
             }
