@@ -337,10 +337,51 @@ pub(super) fn cells(count: u32) -> usize {
 }
 
 #[cfg(test)]
+#[path = "../../tests/engine/model.rs"]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use std::io::Write;
 
+    use super::model::model;
     use super::*;
+
+    /// What follows a text of which nobody doubts how it goes on, computed in steps that are filled up with so
+    /// many tokens.
+    fn follows(filling: usize) -> Vec<u8> {
+        let config = EngineConfig::new(model(), "smollm2");
+        let loaded = load(&config).unwrap();
+        let sizes = Sizes {
+            slots: 1,
+            context_tokens: 512,
+            step_tokens: 64,
+        };
+        let mut llama = Llama::new(&loaded, &config, sizes).unwrap();
+        let text = b"one two three four five six seven eight";
+        let text = loaded.vocab().tokenize(text, false, false);
+        for (position, token) in text.into_iter().enumerate() {
+            let entry = Entry {
+                token,
+                slot: SlotId::FIRST,
+                position,
+                output: true,
+            };
+            llama.compute(&[entry], 1 + filling).unwrap();
+            let left = llama.context.kv_cache_seq_pos_max(llama.nobody.into());
+            assert_eq!(left, -1, "it is forgotten");
+        }
+        let mut chooser = llama.sampler(&Sampling::default()).unwrap();
+        let (_, next) = llama.sample(0, &mut chooser).unwrap();
+        next.unwrap()
+    }
+
+    #[test]
+    fn what_fills_a_step_up_is_forgotten_and_changes_nothing() {
+        for filling in [0, 7] {
+            assert_eq!(follows(filling), b" nine", "filled up with {filling}");
+        }
+    }
 
     #[test]
     fn a_file_of_another_kind_is_named_as_such() {

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod model;
 mod sampling;
 
 use std::path::PathBuf;
@@ -16,28 +17,11 @@ use generate::{
     Generator, PromptMessage, Request, Role, Usage,
 };
 
-const FILE: &str = "smollm2-135m-instruct-q4_1.gguf";
+use self::model::model;
+
 const RULES: &str = "You are the assistant of a bicycle shop. You are polite and brief. You answer \
     questions about orders, returns, opening hours and repairs, and nothing else. You never promise \
     what the shop has not promised, and when you do not know, you say so.";
-
-fn model() -> PathBuf {
-    let folder = std::env::var_os("FRONTDESK_MODELS")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| {
-            let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-            let home =
-                || PathBuf::from(std::env::var_os("HOME").expect("HOME is set")).join(".cache");
-            cache.unwrap_or_else(home).join("frontdesk/models")
-        });
-    let file = folder.join(FILE);
-    assert!(
-        file.exists(),
-        "{FILE} is not in {}: run `make models` first",
-        folder.display()
-    );
-    file
-}
 
 /// An engine with `slots` slots and `queue` waiting places over 2048 tokens.
 fn engine(slots: u16, queue: usize) -> Engine {
