@@ -15,6 +15,8 @@ export type Delivery = "sending" | "delayed" | "rejected";
 export interface Outgoing {
   readonly id: string;
   readonly text: string;
+  /** Id of the quick reply that was pressed for it. */
+  readonly pressed?: string;
   readonly at: number;
   readonly delivery: Delivery;
 }
@@ -72,8 +74,11 @@ export class Outbox {
   }
 
   /** Takes a message in and sends it as soon as it can be. */
-  post(text: string): void {
-    const entry: Outgoing = { id: this.env.newId(), text, at: this.env.clock.now(), delivery: "sending" };
+  post(text: string, pressed?: string): void {
+    const entry: Outgoing = {
+      id: this.env.newId(), text, at: this.env.clock.now(), delivery: "sending",
+      ...(pressed !== undefined && { pressed }),
+    };
     this.#entries = [...this.#entries, entry];
     this.#watch(entry);
     this.#transmit(entry);
@@ -142,7 +147,8 @@ export class Outbox {
 
   #transmit(entry: Outgoing): void {
     if (this.#hold || !this.link.ready()) return;
-    this.link.send({ type: "message", id: entry.id, text: entry.text });
+    const { id, text, pressed } = entry;
+    this.link.send({ type: "message", id, text, ...(pressed !== undefined && { pressed }) });
     if (!this.#ackTimer.pending) this.#expectAck();
   }
 

@@ -20,6 +20,8 @@ export interface Source {
 
 /** A button under a reply: `say` sends its text, `human` asks for a person. */
 export interface QuickReply {
+  /** Tells a press from the same words typed; absent from servers that do not ask. */
+  readonly id?: string;
   readonly kind: "say" | "human";
   readonly text: string;
 }
@@ -66,7 +68,8 @@ export type ServerFrame =
 /** What the widget sends. */
 export type ClientFrame =
   | { type: "hello"; token?: string; conversation?: string; after?: number; language?: string }
-  | { type: "message"; id: string; text: string }
+  /** `pressed`: the id of the quick reply that was pressed; absent where the customer typed. */
+  | { type: "message"; id: string; text: string; pressed?: string }
   | { type: "typing"; on: boolean }
   | { type: "rate"; score: number; comment?: string }
   | { type: "human" }
@@ -158,7 +161,9 @@ function readSources(value: unknown): Source[] {
 
 function readActions(value: unknown): QuickReply[] {
   return list(value).flatMap((a): QuickReply[] =>
-    (a.kind === "say" || a.kind === "human") && isText(a.text) ? [{ kind: a.kind, text: a.text }] : [],
+    (a.kind === "say" || a.kind === "human") && isText(a.text)
+      ? [{ kind: a.kind, text: a.text, ...(isText(a.id) && a.id !== "" && { id: a.id }) }]
+      : [],
   );
 }
 

@@ -140,13 +140,13 @@ export class Session {
     this.#changed();
   }
 
-  /** Sends what the customer wrote. Blank text is not sent. */
-  send(text: string): void {
+  /** Sends what the customer wrote, or the text of the quick reply `pressed`. Blank text is not sent. */
+  send(text: string, pressed?: string): void {
     const trimmed = text.trim();
     if (trimmed === "") return;
     if (this.#state === "closed") this.startOver();
     this.#signal.sent();
-    this.#outbox.post(trimmed);
+    this.#outbox.post(trimmed, pressed);
     this.start();
     this.#changed();
   }

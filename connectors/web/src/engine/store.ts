@@ -73,9 +73,12 @@ export function readMemory(text: string | null): Memory | null {
 
 function readOutgoing(value: unknown): Outgoing | null {
   if (typeof value !== "object" || value === null) return null;
-  const { id, text, at, delivery } = value as Partial<Record<keyof Outgoing, unknown>>;
+  const { id, text, pressed, at, delivery } = value as Partial<Record<keyof Outgoing, unknown>>;
   if (typeof id !== "string" || typeof text !== "string" || typeof at !== "number") return null;
-  return { id, text, at, delivery: delivery === "rejected" ? "rejected" : "sending" };
+  return {
+    id, text, at, delivery: delivery === "rejected" ? "rejected" : "sending",
+    ...(typeof pressed === "string" && { pressed }),
+  };
 }
 
 function array(value: unknown): readonly unknown[] {

@@ -183,7 +183,7 @@ export class ChatElement extends HTMLElement {
     return {
       open: () => this.open(),
       close: () => this.close(),
-      send: (text) => this.#session?.send(text),
+      send: (text, pressed) => this.#session?.send(text, pressed),
       retry: (id) => this.#session?.retry(id),
       keystroke: (empty) => this.#session?.keystroke(empty),
       requestPerson: () => this.#session?.requestPerson(),

@@ -14,7 +14,7 @@ import { Thread } from "./thread.js";
 export interface ChatActions {
   open(): void;
   close(): void;
-  send(text: string): void;
+  send(text: string, pressed?: string): void;
   retry(id: string): void;
   keystroke(empty: boolean): void;
   requestPerson(): void;
@@ -125,14 +125,14 @@ export class Panel {
     else this.actions.close();
   }
 
-  #send(text: string): void {
-    this.actions.send(text);
+  #send(text: string, pressed?: string): void {
+    this.actions.send(text, pressed);
     this.#thread.toEnd();
   }
 
   #choose(reply: QuickReply): void {
     if (reply.kind === "human") this.actions.requestPerson();
-    else this.#send(reply.text);
+    else this.#send(reply.text, reply.id);
     this.#composer.focus();
   }
 
