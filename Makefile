@@ -53,25 +53,25 @@ RUST_TESTS := $(if $(shell PATH='$(PATH)' command -v cargo-nextest),nextest run,
 help: ## Lists the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
 
-run: setup build ## Builds everything, fetches the models, starts the server with the demo shop
+run: build ## Builds everything, fetches the models, starts the server with the demo shop
 	$(FRONTDESK) models fetch
 	exec $(FRONTDESK) run --demo evals/worlds/shop
 
 test: setup-tests test-models test-rust test-widget test-page ## Runs all tests
 
-check: setup widget ## Formatting, lints and documentation, as strict as they come
+check: widget ## Formatting, lints and documentation, as strict as they come
 	$(call timed,formatting,cargo fmt --all --check)
 	$(call timed,lints,cargo clippy --release --workspace --tests -- -D warnings)
 	$(call timed,documentation,RUSTDOCFLAGS='-D warnings' cargo doc --release --workspace --no-deps)
 
 models: setup test-models ## Fetches all model files, those of the tests included
 
-widget: connectors/web/dist/frontdesk.js ## Builds the chat widget, if its sources are newer
+widget: setup connectors/web/dist/frontdesk.js ## Builds the chat widget, if its sources are newer
 
 eval: setup test-models ## Plays labelled dialogues and prints the figures
 	$(EVALS) replay $(DIALOGUES) --world $(WORLD) --data $(DATA)
 
-bench: setup build ## Memory per open connection of a running server, and the local model's speed
+bench: build ## Memory per open connection of a running server, and the local model's speed
 	@$(FRONTDESK) models fetch; \
 	data=$$(mktemp -d); \
 	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(BENCH_PORT) \
@@ -88,7 +88,7 @@ clean: ## Deletes what was built; models and data stay
 	cargo clean
 	rm -rf connectors/web/dist connectors/web/node_modules
 
-build: widget ## Builds the program and prints where it is
+build: setup widget ## Builds the program and prints where it is
 	$(call timed,build,$(if $(FEATURES),$(build_libraries),cargo build --release))
 	@printf '%s\n' '$(FRONTDESK)'
 
@@ -109,7 +109,7 @@ test-models: build
 	$(call timed,models,$(FRONTDESK) models fetch; $(FRONTDESK) models fetch smollm2)
 
 test-rust: widget
-	$(call timed,Rust tests,cargo $(RUST_TESTS) --release --workspace)
+	$(call timed,Rust tests,bot/postgres.sh cargo $(RUST_TESTS) --release --workspace)
 
 test-widget: widget
 	$(call timed,widget tests,npm --prefix connectors/web test)
