@@ -6,20 +6,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crm::Store;
+
+use crate::audience::Hub;
 use crate::auth::ConversationKeys;
 use crate::config::Config;
-use crate::dispatch::Dispatcher;
-use crate::turn::Turns;
+use crate::door::{Dispatcher, Door};
+use crate::library::Library;
+use crate::turn::Services;
 
 /// The running server, as its handlers see it. Clones share it.
 #[derive(Clone)]
 pub(crate) struct App {
-    /// The configuration.
+    /// The settings that the server was started with.
     pub config: Arc<Config>,
-    /// What answers.
-    pub turns: Arc<Turns>,
-    /// What starts answering.
+    /// The CRM store.
+    pub store: Store,
+    /// What any channel may do to a conversation.
+    pub door: Arc<Door>,
+    /// Who listens.
+    pub hub: Arc<Hub>,
+    /// What starts turns.
     pub dispatcher: Arc<Dispatcher>,
+    /// What turns work with.
+    pub services: Arc<Services>,
+    /// The index.
+    pub library: Arc<Library>,
     /// Names of conversations.
     pub keys: Arc<ConversationKeys>,
     /// Open WebSocket connections.

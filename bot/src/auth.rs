@@ -100,7 +100,7 @@ impl ConversationKeys {
     }
 
     fn create(file: &Path) -> std::io::Result<Self> {
-        let key = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+        let key = random_secret();
         write_private(file, &key)?;
         Ok(Self {
             key: Secret::from(key),
@@ -127,6 +127,15 @@ impl ConversationKeys {
         let is_ours = jsonwebtoken::crypto::verify(tag, id, &key, Algorithm::HS256);
         is_ours.unwrap_or(false).then_some(conversation)
     }
+}
+
+/// A secret of 32 bytes that nobody can guess.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one thing that must never be repeated"
+)]
+pub(crate) fn random_secret() -> String {
+    format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 #[cfg(unix)]
@@ -191,8 +200,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keys = ConversationKeys::open(folder.path()).unwrap();
         let (mine, other) = (
-            ConversationId(Uuid::now_v7()),
-            ConversationId(Uuid::now_v7()),
+            ConversationId(Uuid::from_u128(1)),
+            ConversationId(Uuid::from_u128(2)),
         );
         let name = keys.name(mine).unwrap();
         assert_eq!(keys.check(&name), Some(mine));

@@ -8,6 +8,7 @@ mod sections;
 use std::fmt;
 use std::path::Path;
 
+use crm::Location;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use generate::{CacheType, FlashAttention, LEAST_CONTEXT_TOKENS, MOST_SLOTS, STEP_TOKENS};
@@ -155,11 +156,24 @@ impl Config {
                 secret.is_none_or(|secret| secret.reveal().len() >= 32),
                 "auth.secret must have at least 32 bytes; make one with `openssl rand -hex 32`",
             ),
+            self.store_check(),
             Check::new(
                 self.company.today.as_ref().is_none_or(is_date),
                 "company.today must be a day such as 2026-11-20",
             ),
         ]
+    }
+
+    fn store_check(&self) -> Check {
+        let url = self.data.url.as_ref().map(|url| url.reveal().parse());
+        let problem = match url {
+            None | Some(Ok(Location::Server(_))) => None,
+            Some(Ok(Location::File(_))) => {
+                Some("data.url must be a postgres:// URL; a file is placed by data.dir".to_owned())
+            }
+            Some(Err(error)) => Some(format!("data.url: {error}")),
+        };
+        Check::new(problem.is_none(), problem.unwrap_or_default())
     }
 
     fn server_checks(&self) -> Vec<Check> {
@@ -327,6 +341,26 @@ mod tests {
         let error = error.unwrap_err().to_string();
         for key in ["company.today", "server.max_connections", "retrieval.floor"] {
             assert!(error.contains(key), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_database_is_named_by_a_url_whose_password_is_not_shown() {
+        let config = load("[data]\nurl = \"postgres://desk:s3cret@db:5433/crm\"\n").unwrap();
+        assert!(matches!(config.data.location(), Location::Server(_)));
+        let shown = toml::to_string(&config).unwrap();
+        assert!(!shown.contains("s3cret"), "{shown}");
+        for (url, told) in [
+            ("mysql://db/crm", "mysql"),
+            ("crm.sqlite", "data.dir"),
+            ("postgres://db:x/crm", "data.url"),
+        ] {
+            let error = load(&format!("[data]\nurl = \"{url}\"\n")).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains("data.url") && error.contains(told),
+                "{error}"
+            );
         }
     }
 

@@ -1,9 +1,9 @@
 //! What a reply may rest on.
 
-use retrieval::sentences;
+use language::sentences;
 use serde::Serialize;
 
-use crate::protocol::Source;
+use crate::audience::Source;
 
 /// Where a fact comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,32 +4,35 @@
 //! [`Config`], [`Server`], and the turn between them.
 
 mod app;
+mod audience;
 pub mod auth;
 mod bench;
 pub mod cli;
+mod clock;
 mod commands;
 mod config;
+mod currency;
 mod desk;
-mod dispatch;
+mod door;
 mod facts;
 mod http;
-mod hub;
+mod jobs;
 mod library;
-mod maintenance;
 mod privacy;
 mod prompts;
-pub mod protocol;
 mod server;
-mod session;
 mod telemetry;
 mod turn;
+mod voice;
 pub mod world;
+
+pub use http::chat::protocol;
 
 pub use config::{
     Auth, Backend, Company, Config, ConfigError, Data, Demo, Generate, Log, LogFormat, Models,
     Policy, PromptsConfig, Retrieval, Secret, Server as ServerConfig, Understand,
 };
-pub use desk::Currency;
+pub use currency::Currency;
+pub use prompts::{PromptError, packs};
 pub use server::{Server, StartError, load_encoder, load_heads, model_store};
 pub use telemetry::install_logs;
-pub use turn::guard::{Withheld, withheld};

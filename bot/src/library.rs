@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crm::{CrmError, Product, ProductId, Store};
+use language::sentences::Boundaries;
 use parking_lot::RwLock;
 use retrieval::{
     EdgeStore, Embedding, Encoder, EncoderError, Filter, IndexError, KnowledgeIndex, NearBlock,
@@ -51,15 +52,15 @@ pub enum LibraryError {
     ShuttingDown,
 }
 
-/// A question to the knowledge.
+/// What to look for in the knowledge.
 #[derive(Clone, Debug)]
-pub(crate) struct Question {
+pub(crate) struct Query {
     /// What to look for by meaning, in English.
     pub text: String,
     /// What to look for by words; the customer's own beside a translation.
     pub words: String,
-    /// Embedding of `text`, where it is known already.
-    pub embedding: Option<Embedding>,
+    /// Embedding of `text`.
+    pub embedding: Embedding,
     /// Language of the customer, where it is not English.
     pub language: Option<String>,
     /// Most passages to find.
@@ -106,7 +107,8 @@ pub(crate) struct Library {
 }
 
 impl Library {
-    /// Opens the index that `config` names: embedded, or on a Qdrant server.
+    /// Opens the index that `config` names: embedded, or on a Qdrant server. Sentences of articles end
+    /// as `boundaries` has it.
     ///
     /// # Errors
     /// [`LibraryError`]; a server that does not answer says so within seconds.
@@ -114,6 +116,7 @@ impl Library {
         config: &Config,
         crm: Store,
         encoder: Encoder,
+        boundaries: Boundaries,
     ) -> Result<Self, LibraryError> {
         let vectors: Arc<dyn VectorStore> = match &config.retrieval.qdrant_url {
             Some(url) => {
@@ -138,7 +141,7 @@ impl Library {
         };
         let library = Self {
             crm,
-            knowledge: KnowledgeIndex::new(encoder.clone(), Arc::clone(&vectors)),
+            knowledge: KnowledgeIndex::new(encoder.clone(), Arc::clone(&vectors), boundaries),
             products: RecordIndex::new(
                 encoder.clone(),
                 Arc::clone(&vectors),
@@ -163,34 +166,27 @@ impl Library {
         Ok(())
     }
 
-    /// The passages for a question, best first.
+    /// The passages for a query, best first.
     ///
     /// # Errors
     /// [`LibraryError::Index`].
-    pub(crate) async fn search_knowledge(
-        &self,
-        question: Question,
-    ) -> Result<Vec<Hit>, LibraryError> {
-        let embedding = match question.embedding {
-            Some(embedding) => embedding,
-            None => self.embed(question.text.clone()).await?,
-        };
-        let request = |text: String, language: Option<&str>| SearchRequest {
-            text,
-            embedding: Some(embedding.clone()),
+    pub(crate) async fn search_knowledge(&self, query: &Query) -> Result<Vec<Hit>, LibraryError> {
+        let request = |text: &String, language: Option<&str>| SearchRequest {
+            text: text.clone(),
+            embedding: Some(query.embedding.clone()),
             language: None,
-            limit: question.limit,
+            limit: query.limit,
             filter: language.map_or_else(Filter::default, |tag| Filter::field("language", tag)),
             by: SearchBy::Both,
         };
-        let Some(language) = question.language.as_deref() else {
-            let request = request(question.words, Some("en"));
+        let Some(language) = query.language.as_deref() else {
+            let request = request(&query.words, Some("en"));
             return self.hits(&request).await;
         };
         // The customer's own language first, where articles are written in it; then English.
-        let own = self.hits(&request(question.words, Some(language))).await?;
-        let english = self.hits(&request(question.text, Some("en"))).await?;
-        Ok(interleave(english, own, question.limit))
+        let own = self.hits(&request(&query.words, Some(language))).await?;
+        let english = self.hits(&request(&query.text, Some("en"))).await?;
+        Ok(interleave(english, own, query.limit))
     }
 
     /// The products nearest to a wish, best first, with their nearness to it.
@@ -218,23 +214,20 @@ impl Library {
             .collect())
     }
 
-    /// How near each of `texts` is in meaning to `question`, in their order.
+    /// The similarity of each of `texts` to a query, in their order.
     ///
     /// # Errors
     /// [`LibraryError::Encoder`].
-    pub(crate) async fn nearness(
+    pub(crate) async fn similarity(
         &self,
-        question: Embedding,
+        query: Embedding,
         texts: Vec<String>,
     ) -> Result<Vec<f32>, LibraryError> {
         let encoder = self.encoder.clone();
         let embedded =
             tokio::task::spawn_blocking(move || encoder.embed_batch(&texts, Role::Passage)).await;
         let embedded = embedded.map_err(|_| LibraryError::ShuttingDown)??;
-        Ok(embedded
-            .iter()
-            .map(|text| text.nearness(&question))
-            .collect())
+        Ok(embedded.iter().map(|text| text.nearness(&query)).collect())
     }
 
     async fn hits(&self, request: &SearchRequest) -> Result<Vec<Hit>, LibraryError> {
@@ -252,6 +245,8 @@ impl Library {
         Ok(found.into_iter().map(hit).collect())
     }
 
+    /// The embedding of a query.
+    ///
     /// # Errors
     /// [`LibraryError::Encoder`].
     pub(crate) async fn embed(&self, text: String) -> Result<Embedding, LibraryError> {

@@ -1,14 +1,15 @@
-//! The prompt and reply templates of `prompts/`: minijinja, one folder a language.
+//! The prompt and reply templates of `prompts/` and the language packs beside them: one folder a
+//! language.
 //!
-//! They are checked when they are loaded: a template that names a variable which its context does
-//! not have stops the start with the template's name and line, so that no customer is the first to
-//! see it.
+//! Both are checked when they are loaded: an unknown key of a pack stops the start with file and line, and so does a template that names a variable which its context does not have, so that no customer
+//! is the first to see it.
 
 mod samples;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use language::{Pack, PackError, Packs};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
@@ -17,10 +18,13 @@ use serde::Serialize;
 
 /// Language used where a customer's own has no templates.
 const FALLBACK: &str = "en";
+/// Name of a language's pack in its folder.
+const PACK: &str = "language.toml";
 
 #[derive(RustEmbed)]
 #[folder = "../prompts/"]
 #[include = "*.j2"]
+#[include = "*/language.toml"]
 struct Builtin;
 
 /// Why a text could not be made.
@@ -48,6 +52,9 @@ pub enum PromptError {
         /// What is wrong.
         reason: String,
     },
+    /// A language pack is not well-formed, or missing.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// The folder lacks a template.
     #[error("the template {template} is missing; copy it from the product's prompts/ folder")]
     Missing {
@@ -56,11 +63,23 @@ pub enum PromptError {
     },
 }
 
+/// The language packs that come with the product.
+///
+/// # Errors
+/// [`PromptError`] if one of them, or a template, is broken.
+pub fn packs() -> Result<Packs, PromptError> {
+    Ok(Prompts::builtin()?.packs)
+}
+
 /// All templates of all languages.
 #[derive(Debug)]
 pub(crate) struct Prompts {
     environment: Environment<'static>,
+    /// Languages that have templates.
     languages: BTreeSet<String>,
+    packs: Packs,
+    /// The fallback's pack.
+    own: Pack,
 }
 
 impl Prompts {
@@ -87,7 +106,9 @@ impl Prompts {
         }
         for language in languages {
             for file in entries(&language)? {
-                if file.extension().is_none_or(|extension| extension != "j2") {
+                let is_template = file.extension().is_some_and(|extension| extension == "j2");
+                let is_pack = file.file_name().is_some_and(|name| name == PACK);
+                if !is_template && !is_pack {
                     continue;
                 }
                 let source =
@@ -110,6 +131,38 @@ impl Prompts {
         } else {
             FALLBACK
         }
+    }
+
+    /// Language used where a customer's own has no templates.
+    pub(crate) fn fallback(&self) -> &'static str {
+        FALLBACK
+    }
+
+    /// Languages that have templates.
+    pub(crate) fn languages(&self) -> impl Iterator<Item = &str> {
+        self.languages.iter().map(String::as_str)
+    }
+
+    /// The pack of the language that the desk reads, and that pages are taken to be in.
+    pub(crate) fn own_pack(&self) -> &Pack {
+        &self.own
+    }
+
+    /// What is known about languages.
+    pub(crate) fn packs(&self) -> &Packs {
+        &self.packs
+    }
+
+    /// What is known about the language of this tag.
+    pub(crate) fn pack(&self, language: &str) -> Option<&Pack> {
+        self.packs.get(language)
+    }
+
+    /// What the model calls a language: its pack's word for it, or the fallback's, which is answered
+    /// in where it has no pack.
+    pub(crate) fn language_name(&self, language: &str) -> &str {
+        let pack = self.pack(language).or_else(|| self.pack(FALLBACK));
+        pack.map_or("", Pack::name)
     }
 
     /// Renders `name` in `language`, or in English where that language lacks it; trimmed.
@@ -151,6 +204,15 @@ impl Prompts {
         {
             environment.set_syntax(syntax);
         }
+        let (packs, sources): (BTreeMap<_, _>, BTreeMap<_, _>) = sources
+            .into_iter()
+            .partition(|(name, _)| name.ends_with(PACK));
+        let tag = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
+        let packs = packs
+            .into_iter()
+            .map(|(name, source)| (tag(&name), source))
+            .collect();
+        let packs = Packs::from_sources(&packs)?;
         let mut languages = BTreeSet::new();
         for (name, source) in &sources {
             environment
@@ -161,9 +223,14 @@ impl Prompts {
                     .map(|(language, _)| language.to_owned()),
             );
         }
+        for language in &languages {
+            packs.require(language)?;
+        }
         let prompts = Self {
             environment,
             languages,
+            own: packs.require(FALLBACK)?.clone(),
+            packs,
         };
         prompts.check(&sources)?;
         Ok(prompts)
@@ -272,6 +339,8 @@ fn invalid(template: &str, error: &minijinja::Error) -> PromptError {
 
 #[cfg(test)]
 mod tests {
+    use minijinja::context;
+
     use super::*;
 
     fn with(name: &str, source: &str) -> Result<Prompts, PromptError> {
@@ -316,6 +385,45 @@ mod tests {
     }
 
     #[test]
+    fn a_pack_with_a_wrong_entry_stops_the_start_with_file_line_and_key() {
+        let error = with("en/language.toml", "name = \"English\"\n\n[wordz]\n").unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("en/language.toml, line 3") && text.contains("wordz"),
+            "{text}"
+        );
+        let error = with("zh/language.toml", "name = 7\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("zh/language.toml, line 1") && error.contains("name"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_language_with_templates_needs_a_pack() {
+        let error = with("eo/thanks.j2", "Dankon.").unwrap_err().to_string();
+        assert!(error.contains("eo/language.toml is missing"), "{error}");
+    }
+
+    #[test]
+    fn a_language_is_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let eo = folder.path().join("eo");
+        std::fs::create_dir_all(&eo).unwrap();
+        std::fs::write(eo.join("thanks.j2"), "Dankon.").unwrap();
+        std::fs::write(eo.join("language.toml"), "name = \"Esperanto\"\n").unwrap();
+        let prompts = Prompts::load(folder.path()).unwrap();
+        assert_eq!(prompts.supported("eo"), "eo");
+        assert_eq!(prompts.language_name("eo"), "Esperanto");
+        let visitor = context! { company => "S", name => (), hours => (), contact => () };
+        assert_eq!(prompts.render("eo", "thanks", &visitor).unwrap(), "Dankon.");
+        let fallback = prompts.render("eo", "goodbye", &visitor).unwrap();
+        assert_eq!(fallback, prompts.render("en", "goodbye", &visitor).unwrap());
+    }
+
+    #[test]
     fn a_folder_of_one_language_is_no_folder_of_languages() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("thanks.j2"), "Thanks!").unwrap();
@@ -327,6 +435,7 @@ mod tests {
     fn a_language_without_templates_gets_english() {
         let prompts = Prompts::builtin().unwrap();
         assert_eq!(prompts.supported("eo"), "en");
+        assert_eq!(prompts.language_name("eo"), "English");
         assert_eq!(prompts.supported("zh"), "zh");
     }
 }

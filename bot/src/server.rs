@@ -21,16 +21,19 @@ use tokio_util::task::TaskTracker;
 use understand::{Heads, HeadsError, Understander};
 
 use crate::app::{App, Connections};
+use crate::audience::Hub;
 use crate::auth::ConversationKeys;
+use crate::clock::{Clock, OnDay, SystemClock};
 use crate::config::{Backend, Config, ConfigError, Secret};
 use crate::desk::Catalogue;
-use crate::dispatch::Dispatcher;
+use crate::door::{Answers, Dispatcher, Door};
 use crate::http::router;
+use crate::jobs;
 use crate::library::{Library, LibraryError};
-use crate::maintenance;
 use crate::prompts::{PromptError, Prompts};
 use crate::telemetry;
-use crate::turn::{TurnError, Turns};
+use crate::turn::{self, Services};
+use crate::voice::Voice;
 use crate::world::{self, WorldError};
 
 /// Conversations that remote servers write for at once, unless told.
@@ -83,9 +86,6 @@ pub enum StartError {
     /// The language model.
     #[error("{0}; check the file with `frontdesk models`, or name another in `models.reply`")]
     Generate(#[from] GenerateError),
-    /// The first prompt.
-    #[error(transparent)]
-    Turn(#[from] TurnError),
     /// The demo world.
     #[error(transparent)]
     World(#[from] WorldError),
@@ -115,16 +115,16 @@ impl Server {
             source,
         })?;
         let keys = open_data(&config)?;
-        let store = Store::open(&config.data.crm_file()).await?;
+        let store = Store::connect(&config.data.location()).await?;
         if let Some(folder) = config.demo.world.clone() {
             config = world::settle(config, &store, &folder).await?;
         }
         let app = build(config, store, keys).await?;
-        let taken_up = app.dispatcher.take_up().await?;
+        let taken_up = app.door.take_up().await?;
         if taken_up > 0 {
             tracing::info!("taking up {taken_up} conversations that were left unanswered");
         }
-        maintenance::start(&app);
+        jobs::start(&app);
         let shutdown = app.shutdown.clone();
         let service = router(app.clone());
         // Frames are small and answer one another: held back to be sent together, they would wait
@@ -153,7 +153,7 @@ impl Server {
 
     /// Its CRM store.
     pub fn store(&self) -> &Store {
-        &self.app.turns.store
+        &self.app.store
     }
 
     /// Whether anybody may sign in as a demo customer.
@@ -183,7 +183,7 @@ impl Server {
         {
             tracing::warn!("some requests did not end in time");
         }
-        self.app.turns.store.close().await;
+        self.app.store.close().await;
     }
 }
 
@@ -209,10 +209,7 @@ fn open_data(config: &Config) -> Result<ConversationKeys, StartError> {
 }
 
 async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<App, StartError> {
-    let prompts = match &config.prompts.dir {
-        Some(folder) => Prompts::load(folder)?,
-        None => Prompts::builtin()?,
-    };
+    let prompts = load_prompts(&config)?;
     let models = model_store(&config)?;
     // Loading the language model and bringing the index up to date take the longest: side by side.
     let generator = {
@@ -225,33 +222,76 @@ async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<A
         load.await.map_err(|_| StartError::Interrupted)??
     };
     let heads = load_heads(&config)?;
-    let library = Library::open(&config, store.clone(), encoder.clone()).await?;
-    library.sync(&maintenance::show_progress).await?;
-    let catalogue = Catalogue::new(library.all_products().await?);
+    let boundaries = prompts.own_pack().boundaries().clone();
+    let library = Library::open(&config, store.clone(), encoder.clone(), boundaries).await?;
+    library.sync(&jobs::show_progress).await?;
+    let catalogue = Catalogue::new(library.all_products().await?, prompts.own_pack());
     let generator = generator.await.map_err(|_| StartError::Interrupted)??;
-    let config = Arc::new(config);
-    let turns = Arc::new(Turns {
-        store,
-        understander: Arc::new(Understander::new(encoder, heads)?),
-        library: Arc::new(library),
+    let clock: Arc<dyn Clock> = match config.company.day() {
+        Some(day) => Arc::new(OnDay { day }),
+        None => Arc::new(SystemClock),
+    };
+    let voice = Voice::new(Arc::new(prompts), Arc::new(config.company.clone()));
+    let prefix = voice.system_prompt(voice.fallback(), clock.today())?;
+    if let Loaded::Local(engine) = &generator {
+        engine.warm(std::slice::from_ref(&prefix)).await?;
+    }
+    let (hub, library): (Arc<Hub>, _) = (Arc::default(), Arc::new(library));
+    let services = Arc::new(Services {
+        records: Arc::new(store.clone()),
+        reader: Arc::new(turn::Heads(Arc::new(Understander::new(encoder, heads)?))),
+        finder: Arc::clone(&library) as _,
         catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
         generator: generator.handle(),
-        prompts: Arc::new(prompts),
-        hub: Arc::default(),
-        config: Arc::clone(&config),
+        instructions: voice.instructions(clock.today())?,
+        voice: voice.clone(),
+        hub: Arc::clone(&hub),
+        clock: Arc::clone(&clock),
+        config: Arc::new(config),
     });
-    if let Loaded::Local(engine) = &generator {
-        engine.warm(&[turns.system_prompt("en")?]).await?;
-    }
-    Ok(App {
+    Ok(open_door(store, services, hub, clock, library, keys))
+}
+
+fn open_door(
+    store: Store,
+    services: Arc<Services>,
+    hub: Arc<Hub>,
+    clock: Arc<dyn Clock>,
+    library: Arc<Library>,
+    keys: ConversationKeys,
+) -> App {
+    let answers: Arc<dyn Answers> = Arc::clone(&services) as _;
+    let dispatcher = Dispatcher::new(answers, Arc::clone(&hub), Arc::clone(&clock));
+    let config = Arc::clone(&services.config);
+    let door = Door {
+        store: store.clone(),
+        hub: Arc::clone(&hub),
+        dispatcher: Arc::clone(&dispatcher),
+        voice: services.voice.clone(),
+        clock,
+        max_message_chars: config.server.max_message_chars,
+    };
+    App {
         config,
-        dispatcher: Dispatcher::new(Arc::clone(&turns)),
-        turns,
+        store,
+        door: Arc::new(door),
+        hub,
+        dispatcher,
+        services,
+        library,
         keys: Arc::new(keys),
         connections: Connections::default(),
         shutdown: CancellationToken::new(),
         tracker: TaskTracker::new(),
-    })
+    }
+}
+
+/// The templates and packs that `config` names.
+pub(crate) fn load_prompts(config: &Config) -> Result<Prompts, PromptError> {
+    match &config.prompts.dir {
+        Some(folder) => Prompts::load(folder),
+        None => Prompts::builtin(),
+    }
 }
 
 /// The model files that `config` names.

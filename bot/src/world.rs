@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crm::Store;
 use crm::import::{self, ImportError, Kind, Mapping};
 use serde::Deserialize;
-use uuid::Uuid;
 
+use crate::auth::random_secret;
 use crate::config::{Company, Config, Secret};
-use crate::desk::Currency;
+use crate::currency::Currency;
 
 /// Why a world cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -106,11 +106,7 @@ pub(crate) async fn settle(
         config.company = file.company();
     }
     if config.auth.secret.is_none() {
-        config.auth.secret = Some(Secret::from(format!(
-            "{}{}",
-            Uuid::new_v4().simple(),
-            Uuid::new_v4().simple()
-        )));
+        config.auth.secret = Some(Secret::from(random_secret()));
     }
     let counts = store.counts().await?;
     if counts.documents == 0 && counts.products == 0 && counts.customers == 0 {

@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 
 use crm::Outcome;
-use retrieval::sentences;
 use serde_json::Value;
 
 use crate::outcome;
+use crate::packs::{JUDGED, boundaries};
 use crate::played::PlayedTurn;
 use crate::summary::Tally;
 
@@ -58,7 +58,7 @@ impl Groundedness {
     }
 
     fn add(&mut self, reply: &str, given: &Given) {
-        for sentence in sentences::split(reply) {
+        for sentence in boundaries().split(reply) {
             let content: Vec<String> = content(&sentence).collect();
             if content.is_empty() {
                 continue;
@@ -79,7 +79,7 @@ impl Groundedness {
 /// An English reply of a model, without what it quotes.
 fn written(turn: &PlayedTurn) -> Option<(&str, &Outcome)> {
     let outcome = turn.outcome.as_ref()?;
-    let is_english = outcome.record.get("language").and_then(Value::as_str) == Some("en");
+    let is_english = outcome.record.get("language").and_then(Value::as_str) == Some(JUDGED);
     let is_written = outcome::usage(outcome).is_some_and(|usage| usage.output_tokens > 0);
     if !is_english || !is_written || outcome.action != "answer" {
         return None;

@@ -77,6 +77,8 @@ impl House {
     pub async fn open(plan: Plan) -> Result<Self, HouseError> {
         let mut config = plan.config;
         config.company.clone_from(&plan.body.company);
+        // A rehearsal never touches the company's own database.
+        config.data.url = None;
         config.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let secret = Secret::from(Uuid::new_v4().simple().to_string());
         config.auth.secret = Some(secret.clone());

@@ -7,6 +7,11 @@
 //! [`report`] prints; [`compare`] tells what a change made better and worse. [`classify`] judges
 //! the classifier alone, [`retrieve`](mod@retrieve) the search alone, and [`connections`] weighs a server's idle connections.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an evaluation runs once, in real time, and its servers must tell its ids apart"
+)]
+
 pub mod budget;
 pub mod chat;
 pub mod checks;
@@ -34,6 +39,7 @@ pub mod summary;
 pub mod wording;
 pub mod worlds;
 
+mod packs;
 mod prepared;
 #[cfg(test)]
 mod testing;

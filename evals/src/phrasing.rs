@@ -1,61 +1,43 @@
-//! How a reply says that it does not know, and how it declines.
-//!
-//! The lists are short on purpose: common ways of putting it in English, Chinese, Spanish and
-//! German, and nothing that an ordinary answer is likely to contain. A reply that is judged wrongly
-//! shows up among the failed turns; add its phrasing here.
+//! How a reply says that it does not know, and how it declines: the phrases are in `phrasing.toml`.
 
-/// Ways of saying that something is not known.
-#[rustfmt::skip]
-const NOT_KNOWN: &[&str] = &[
-    // English
-    "i don't know", "i do not know", "i'm not sure", "i am not sure", "no information",
-    "don't have that information", "do not have that information", "don't have information",
-    "do not have information", "don't have any information", "don't have details",
-    "do not have details", "information is not available", "i'm unable to", "i am unable to",
-    "can't find", "cannot find", "couldn't find", "could not find", "can't tell", "cannot tell",
-    "can't say", "cannot say", "rather not guess", "isn't mentioned", "not mentioned",
-    "not specified", "doesn't specify", "does not specify", "doesn't say", "does not say",
-    "not listed", "i don't have a", "i don't have an", "i do not have a",
-    // Chinese
-    "不知道", "不清楚", "不确定", "没有相关信息", "没有这方面的信息", "没有找到", "未找到", "未提及",
-    "没有提到", "没有提供", "无法确定", "无法告知", "无法提供", "无法回答", "暂无",
-    // Spanish
-    "no lo sé", "no sé", "no tengo esa información", "no tengo información", "no dispongo de",
-    "no encuentro", "no he encontrado", "no se especifica", "no se menciona",
-    // German
-    "weiß ich nicht", "weiß es nicht", "liegen mir nicht vor", "keine information",
-    "keine informationen", "keine angaben", "nicht bekannt",
-];
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-/// Ways of declining a request.
-#[rustfmt::skip]
-const DECLINED: &[&str] = &[
-    // English
-    "can't", "cannot", "can not", "couldn't", "unable", "not able", "won't", "not possible",
-    "isn't possible", "can no longer", "not allowed", "not permitted", "don't share",
-    "do not share",
-    // Chinese
-    "无法", "不能", "不可以", "不支持",
-    // Spanish
-    "no puedo", "no podemos", "no es posible", "no se puede", "no está permitido",
-    // German
-    "kann ich nicht", "können wir nicht", "kann nicht", "darf ich nicht", "nicht möglich",
-    "nicht mehr möglich", "nicht erlaubt",
-];
+use serde::Deserialize;
+
+/// The phrases of a language.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Phrases {
+    /// Ways of saying that something is not known.
+    not_known: Vec<String>,
+    /// Ways of declining a request.
+    declined: Vec<String>,
+}
+
+/// By language; a reply may be in any of them.
+#[expect(
+    clippy::expect_used,
+    reason = "the phrases are part of the binary, and tests read them"
+)]
+static PHRASES: LazyLock<BTreeMap<String, Phrases>> = LazyLock::new(|| {
+    toml::from_str(include_str!("phrasing.toml")).expect("the phrases in the binary are valid")
+});
 
 /// Whether `reply` says that it does not know.
 pub fn does_not_know(reply: &str) -> bool {
-    says_one_of(NOT_KNOWN, reply)
+    says_one_of(|phrases| &phrases.not_known, reply)
 }
 
 /// Whether `reply` declines what was asked.
 pub fn declines(reply: &str) -> bool {
-    says_one_of(DECLINED, reply)
+    says_one_of(|phrases| &phrases.declined, reply)
 }
 
-fn says_one_of(phrases: &[&str], reply: &str) -> bool {
+fn says_one_of(list: fn(&Phrases) -> &Vec<String>, reply: &str) -> bool {
     let reply = plain(reply);
-    phrases.iter().any(|phrase| says(phrase, &reply))
+    let mut phrases = PHRASES.values().flat_map(list);
+    phrases.any(|phrase| says(phrase, &reply))
 }
 
 /// Lower case, straight apostrophes, single spaces.
@@ -65,18 +47,18 @@ fn plain(reply: &str) -> String {
 }
 
 /// Whether the phrase stands in the reply as words of its own: `unable` is not in `tunable`.
-/// Chinese does not part its words, so there it may stand anywhere.
+/// A script without spaces does not part its words, so there it may stand anywhere.
 fn says(phrase: &str, reply: &str) -> bool {
     reply.match_indices(phrase).any(|(at, found)| {
         let before = reply.get(..at).and_then(|text| text.chars().next_back());
         let after = reply
             .get(at + found.len()..)
             .and_then(|text| text.chars().next());
-        is_chinese(phrase) || !(before.is_some_and(in_word) || after.is_some_and(in_word))
+        is_unspaced(phrase) || !(before.is_some_and(in_word) || after.is_some_and(in_word))
     })
 }
 
-fn is_chinese(phrase: &str) -> bool {
+fn is_unspaced(phrase: &str) -> bool {
     phrase
         .chars()
         .all(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
@@ -130,8 +112,10 @@ mod tests {
 
     #[test]
     fn phrases_are_written_as_they_are_compared() {
-        for phrase in NOT_KNOWN.iter().chain(DECLINED) {
-            assert_eq!(plain(phrase), **phrase);
+        for phrases in PHRASES.values() {
+            for phrase in phrases.not_known.iter().chain(&phrases.declined) {
+                assert_eq!(plain(phrase), *phrase);
+            }
         }
     }
 }

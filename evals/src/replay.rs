@@ -264,17 +264,19 @@ mod tests {
         let new = NewConversation {
             id,
             channel: "web".into(),
+            thread: id.to_string(),
             customer: None,
             language: None,
             at,
         };
-        store.open_conversation(new).await.unwrap();
+        store.open_conversation(new, None).await.unwrap();
         for (number, action) in actions.iter().enumerate() {
             let client_id = number.to_string();
             let message = AcceptMessage {
                 conversation: id,
                 client_id,
                 text: "q".into(),
+                pressed: None,
                 at,
             };
             store.accept_message(message).await.unwrap();

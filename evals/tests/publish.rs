@@ -67,6 +67,7 @@ impl Shop {
     async fn store(&self) -> Store {
         let data = frontdesk::Data {
             dir: self.path("data"),
+            ..frontdesk::Data::default()
         };
         Store::open(&data.crm_file()).await.unwrap()
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use language::sentences::Boundaries;
 use serde::Deserialize;
 
 use crate::chunk::{Block, Document, Passage, blocks, chunk};
@@ -50,14 +51,17 @@ struct Stored {
 #[derive(Clone)]
 pub struct KnowledgeIndex {
     index: Index,
+    boundaries: Boundaries,
 }
 
 impl KnowledgeIndex {
-    /// Nothing is opened yet: see [`Self::open`] and [`Self::rebuild`].
+    /// Nothing is opened yet: see [`Self::open`] and [`Self::rebuild`]. Sentences of documents that
+    /// are taken in end as `boundaries` has it.
     #[must_use]
-    pub fn new(encoder: Encoder, store: Arc<dyn VectorStore>) -> Self {
+    pub fn new(encoder: Encoder, store: Arc<dyn VectorStore>, boundaries: Boundaries) -> Self {
         Self {
             index: Index::new(encoder, store, COLLECTION, &["document", "language"]),
+            boundaries,
         }
     }
 
@@ -80,7 +84,9 @@ impl KnowledgeIndex {
         progress: OnProgress<'_>,
     ) -> Result<(), IndexError> {
         let passages = documents.iter().flat_map(chunk);
-        let drafts = passages.map(draft).collect::<Result<_, _>>()?;
+        let drafts = passages
+            .map(|passage| draft(passage, &self.boundaries))
+            .collect::<Result<_, _>>()?;
         self.index.rebuild(drafts, progress).await
     }
 
@@ -101,7 +107,10 @@ impl KnowledgeIndex {
             stale.extend((cut.len()..before).map(|ordinal| passage_id(&document.id, ordinal)));
             passages.extend(cut);
         }
-        let drafts = passages.into_iter().map(draft).collect::<Result<_, _>>()?;
+        let drafts = passages
+            .into_iter()
+            .map(|passage| draft(passage, &self.boundaries))
+            .collect::<Result<_, _>>()?;
         self.index.upsert(drafts, progress).await?;
         if stale.is_empty() {
             return Ok(());
@@ -182,13 +191,13 @@ fn passage_id(document: &str, ordinal: usize) -> uuid::Uuid {
 
 /// Found by its text with title and headings. A vector of those alone, measured, makes it worse:
 /// all passages of a document share them, and crowd out the others.
-fn draft(passage: Passage) -> Result<Draft, IndexError> {
+fn draft(passage: Passage, boundaries: &Boundaries) -> Result<Draft, IndexError> {
     let (id, text) = (
         point_id(&passage.document, passage.ordinal),
         passage.in_context(),
     );
     let topic = passage.topic();
-    let blocks = blocks(&passage.text).into_iter();
+    let blocks = blocks(&passage.text, boundaries).into_iter();
     let blocks = blocks.map(|block| {
         // Of a table, one row will answer.
         let in_context = |line: &str| match block.heading.as_str() {

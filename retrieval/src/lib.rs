@@ -4,8 +4,8 @@
 //!   search all use.
 //! - [`VectorStore`] keeps points in Qdrant, in this process ([`EdgeStore`]) or on a server
 //!   ([`ServerStore`]), and searches them by dense vectors and BM25 together.
-//! - [`chunk`] cuts documents into passages, [`blocks`] a passage into the pieces that make sense alone,
-//!   [`sentences`] a text into sentences.
+//! - [`chunk`] cuts documents into passages, [`blocks`] a passage into the pieces that make sense
+//!   alone.
 //! - [`KnowledgeIndex`] and [`RecordIndex`] put these together: documents, and structured entries
 //!   such as products, go in as text and come out as hits.
 //!
@@ -17,7 +17,6 @@ mod encoder;
 mod index;
 mod knowledge;
 mod records;
-pub mod sentences;
 mod store;
 
 pub use chunk::{Block, Document, Passage, PassageLength, blocks, chunk, chunk_to};

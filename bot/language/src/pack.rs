@@ -133,6 +133,12 @@ impl Pack {
         self.0.forms.singular(word)
     }
 
+    /// Whether the word, in lower case, carries no content.
+    pub fn is_function_word(&self, word: &str) -> bool {
+        let words = self.0.sections.words.as_ref();
+        words.is_some_and(|words| words.function.iter().any(|known| known == word))
+    }
+
     /// How sentences end.
     pub fn boundaries(&self) -> &Boundaries {
         &self.0.boundaries

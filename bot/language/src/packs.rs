@@ -196,7 +196,7 @@ pub(crate) mod tests {
     fn the_packs_that_come_with_the_product_are_sound() {
         let english = pack("en");
         assert_eq!((english.tag(), english.name()), ("en", "English"));
-        assert_eq!(pack("de").name(), "German");
+        assert_eq!(pack("de").name(), "Deutsch");
         assert!(ALL.iter().count() >= 3);
         assert!(ALL.get("eo").is_none());
     }

@@ -17,6 +17,8 @@ pub struct Sections {
     pub detection: Option<Detection>,
     /// Words and their forms.
     pub words: Option<WordForms>,
+    /// How a message goes on from the one before.
+    pub follow_ups: Option<FollowUps>,
     /// What does and does not end a sentence.
     pub sentences: Option<SentenceEnds>,
     /// How numbers are written.
@@ -85,9 +87,22 @@ pub struct WordForms {
     /// Words that carry no content.
     #[serde(default)]
     pub function: Vec<String>,
-    /// Words that point to what was spoken of before.
+}
+
+/// Words by which a message goes on from the one before.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FollowUps {
+    /// First words of a message that begins in the middle: "and", "what about".
+    pub openers: Vec<String>,
+    /// Words that point to what was spoken of before: pronouns.
+    pub pointers: Vec<String>,
+    /// Phrases whose last word looks like a pointer and is none: "is there".
     #[serde(default)]
-    pub points_back: Vec<String>,
+    pub existential: Vec<String>,
+    /// Phrases that count what they do not name: "how many can".
+    #[serde(default)]
+    pub counting: Vec<String>,
 }
 
 /// What does and does not end a sentence.

@@ -65,7 +65,12 @@ fn collect<'s>(sections: &'s Sections, all: &mut Vec<(&'static str, &'s str)>) {
     if let Some(words) = &sections.words {
         add("words.possessives", &words.possessives);
         add("words.function", &words.function);
-        add("words.points_back", &words.points_back);
+    }
+    if let Some(follow_ups) = &sections.follow_ups {
+        add("follow_ups.openers", &follow_ups.openers);
+        add("follow_ups.pointers", &follow_ups.pointers);
+        add("follow_ups.existential", &follow_ups.existential);
+        add("follow_ups.counting", &follow_ups.counting);
     }
     if let Some(ends) = &sections.sentences {
         add("sentences.abbreviations", &ends.abbreviations);

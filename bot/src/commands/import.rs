@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
-use crm::Store;
 use crm::import::{self, Kind, Mapping};
 
 use crate::config::Config;
@@ -42,7 +41,7 @@ pub(crate) async fn run(config: &Config, args: &ImportArgs) -> anyhow::Result<()
         What::Knowledge => Kind::Knowledge,
     };
     let mapping = Mapping::parse(&args.map)?;
-    let store = Store::open(&config.data.crm_file()).await?;
+    let store = super::open_store(config).await?;
     let report = import::import(&store, kind, &args.path, &mapping).await?;
     store.close().await;
     println!(

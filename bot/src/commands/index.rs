@@ -6,21 +6,22 @@ use anyhow::bail;
 use crm::Store;
 use retrieval::StoreError;
 use serde_json::json;
-use uuid::Uuid;
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::library::{Library, LibraryError, REBUILD_DONE, REBUILD_REQUESTED};
-use crate::server::{load_encoder, model_store};
+use crate::server::{load_encoder, load_prompts, model_store};
 
 /// Longest wait for a running server to build the index.
 const MOST_WAIT: Duration = Duration::from_secs(30 * 60);
 
 /// Builds the index anew: itself, or by asking the server that has it open.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
-    let store = Store::open(&config.data.crm_file()).await?;
+    let store = super::open_store(config).await?;
     let encoder = load_encoder(&model_store(config)?)?;
     let began = Instant::now();
-    match Library::open(config, store.clone(), encoder).await {
+    let boundaries = load_prompts(config)?.own_pack().boundaries().clone();
+    match Library::open(config, store.clone(), encoder, boundaries).await {
         Ok(library) => {
             library
                 .rebuild(&|progress| eprintln!("  {} of {}", progress.done, progress.total))
@@ -44,7 +45,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
 /// The server goes on answering from the old index while it builds the new one.
 async fn ask_server(store: &Store) -> anyhow::Result<()> {
     eprintln!("a server has this index open; asking it to build the new one");
-    let request = json!({ "id": Uuid::now_v7() });
+    let request = json!({ "id": SystemClock.id() });
     store.set_index_mark(REBUILD_REQUESTED, &request).await?;
     let began = Instant::now();
     while began.elapsed() < MOST_WAIT {

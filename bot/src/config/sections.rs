@@ -4,12 +4,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crm::Location;
 use generate::{CacheType, FlashAttention};
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use super::Secret;
-use crate::desk::Currency;
+use crate::currency::Currency;
 
 /// The company that the bot speaks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,10 +31,9 @@ pub struct Company {
 }
 
 impl Company {
-    /// The day it is, in the server's time zone.
-    pub(crate) fn today(&self) -> jiff::civil::Date {
-        let set = self.today.as_ref().and_then(|day| day.parse().ok());
-        set.unwrap_or_else(|| jiff::Zoned::now().date())
+    /// The day to take as today; the clock's when `None`.
+    pub(crate) fn day(&self) -> Option<jiff::civil::Date> {
+        self.today.as_ref().and_then(|day| day.parse().ok())
     }
 }
 
@@ -96,18 +96,28 @@ impl Default for Server {
 pub struct Data {
     /// Folder of the CRM store and the index.
     pub dir: PathBuf,
+    /// A PostgreSQL database that holds the CRM store instead of a file in `dir`
+    /// (`postgres://USER:PASSWORD@HOST:PORT/DATABASE`).
+    pub url: Option<Secret>,
 }
 
 impl Default for Data {
     fn default() -> Self {
         Self {
             dir: PathBuf::from("data"),
+            url: None,
         }
     }
 }
 
 impl Data {
-    /// File of the CRM store.
+    /// Where the CRM store is: the database of `url`, else the file in `dir`.
+    pub fn location(&self) -> Location {
+        let url = self.url.as_ref().and_then(|url| url.reveal().parse().ok());
+        url.unwrap_or_else(|| Location::File(self.crm_file()))
+    }
+
+    /// File of the CRM store, where no database is named.
     pub fn crm_file(&self) -> PathBuf {
         self.dir.join("crm.sqlite")
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lexicon::Words;
+use language::Words;
 
 /// Something one can ask of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -423,9 +423,11 @@ impl Aspects {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompts::Prompts;
 
     fn asked(text: &str) -> Vec<Aspect> {
-        Aspects::of(&Words::new(text)).0
+        let prompts = Prompts::builtin().unwrap();
+        Aspects::of(&Words::new(text, prompts.own_pack())).0
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crm::{Product, ProductId, Variant};
 
-use super::lexicon::{Words, singular};
+use language::{Pack, Words};
 
 /// Least share of a name's weight that must be written for the product to be meant.
 const NAMED: f32 = 0.5;
@@ -12,8 +12,10 @@ const NAMED: f32 = 0.5;
 const OWN_NAMED: f32 = 0.3;
 
 /// All products, by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Catalogue {
+    /// The language that products are named in.
+    pack: Pack,
     entries: Vec<Entry>,
     /// In how many names a word occurs.
     frequency: HashMap<String, usize>,
@@ -26,20 +28,24 @@ struct Entry {
 }
 
 impl Catalogue {
-    /// A catalogue of `products`.
-    pub(crate) fn new(products: Vec<Product>) -> Self {
+    /// A catalogue of `products`, named in the language of `pack`.
+    pub(crate) fn new(products: Vec<Product>, pack: &Pack) -> Self {
         let entries: Vec<Entry> = products
             .into_iter()
             .map(|product| Entry {
-                name: Words::new(&product.name),
+                name: Words::new(&product.name, pack),
                 product,
             })
             .collect();
         let mut frequency = HashMap::new();
         for word in entries.iter().flat_map(|entry| entry.name.iter()) {
-            *frequency.entry(singular(word).to_owned()).or_insert(0) += 1;
+            *frequency.entry(pack.singular(word)).or_insert(0) += 1;
         }
-        Self { entries, frequency }
+        Self {
+            pack: pack.clone(),
+            entries,
+            frequency,
+        }
     }
 
     /// The product with this id.
@@ -67,7 +73,7 @@ impl Catalogue {
 
     /// How far one of a customer's own things is named, or `None` when it is not.
     pub(crate) fn own_share(&self, name: &str, words: &Words) -> Option<f32> {
-        let share = self.share(&Words::new(name), words);
+        let share = self.share(&words.other(name), words);
         (share >= OWN_NAMED).then_some(share)
     }
 
@@ -89,7 +95,7 @@ impl Catalogue {
     fn rarity(&self, word: &str) -> f32 {
         let count = self
             .frequency
-            .get(singular(word))
+            .get(&self.pack.singular(word))
             .copied()
             .unwrap_or(1)
             .max(1);
@@ -132,7 +138,7 @@ fn by_number(a: &str, b: &str) -> std::cmp::Ordering {
 pub(crate) fn options_in(words: &Words, variants: &[Variant]) -> Vec<(String, String)> {
     let mut asked = Vec::new();
     for (name, values) in option_values(variants) {
-        let cut: Vec<Words> = values.iter().map(|value| Words::new(value)).collect();
+        let cut: Vec<Words> = values.iter().map(|value| words.other(value)).collect();
         for (at, (value, value_words)) in values.iter().zip(&cut).enumerate() {
             let others = || cut.iter().enumerate().filter(|(other, _)| *other != at);
             let is_own = |word: &str| !others().any(|(_, other)| other.contains_like(word));
@@ -182,6 +188,7 @@ mod tests {
     use crm::Money;
 
     use super::*;
+    use crate::prompts::Prompts;
 
     fn product(id: &str, name: &str, options: &[&[(&str, &str)]]) -> Product {
         let variants = options
@@ -206,8 +213,12 @@ mod tests {
         }
     }
 
+    fn words(text: &str) -> Words {
+        Words::new(text, Prompts::builtin().unwrap().own_pack())
+    }
+
     fn shop() -> Catalogue {
-        Catalogue::new(vec![
+        let products = vec![
             product("1", "Water Bottle", &[&[("color", "red")]]),
             product("2", "Vacuum Cleaner", &[&[("type", "robotic")]]),
             product("3", "Action Camera", &[]),
@@ -220,12 +231,13 @@ mod tests {
                     &[("type", "over-ear"), ("connectivity", "wireless")],
                 ],
             ),
-        ])
+        ];
+        Catalogue::new(products, Prompts::builtin().unwrap().own_pack())
     }
 
     fn named(text: &str) -> Vec<String> {
         shop()
-            .named_in(&Words::new(text))
+            .named_in(&words(text))
             .iter()
             .map(|p| p.name.clone())
             .collect()
@@ -250,9 +262,9 @@ mod tests {
     fn in_stock_does_not_ask_for_in_ear() {
         let shop = shop();
         let variants = &shop.find(&"5".into()).unwrap().variants;
-        assert_eq!(options_in(&Words::new("which are in stock?"), variants), []);
+        assert_eq!(options_in(&words("which are in stock?"), variants), []);
         assert_eq!(
-            options_in(&Words::new("over-ear and wireless"), variants),
+            options_in(&words("over-ear and wireless"), variants),
             [
                 ("connectivity".into(), "wireless".into()),
                 ("type".into(), "over-ear".into())

@@ -9,7 +9,6 @@
 
 mod aspect;
 mod catalogue;
-mod lexicon;
 mod orders;
 mod products;
 mod profile;
@@ -18,12 +17,13 @@ mod suggest;
 mod view;
 
 use crm::{Customer, Order, OrderId, ProductId};
+use language::Words;
 use serde::{Deserialize, Serialize};
 
 use aspect::Aspects;
 pub(crate) use catalogue::Catalogue;
-pub use view::Currency;
 
+use crate::currency::Currency;
 use crate::facts::{Fact, FactKind};
 use crate::prompts::{PromptError, Prompts};
 
@@ -50,6 +50,10 @@ pub(crate) struct Enquiry<'a> {
     pub text: &'a str,
     /// Label of its intent; empty when that is unclear.
     pub intent: &'a str,
+    /// Whether it asks again, of something else, what was asked before.
+    pub is_ellipsis: bool,
+    /// Whether it may speak of the record that was talked about.
+    pub points_back: bool,
     /// Label that is likeliest, clear or not: enough where something of the customer's own is named.
     pub leaning: &'a str,
     /// The session's customer; `None` for a visitor.
@@ -80,6 +84,8 @@ pub(crate) struct Finding {
     pub facts: Vec<Fact>,
     /// What the conversation is about from now on.
     pub focus: Focus,
+    /// Whether an order that it tells of can no longer be changed.
+    pub settled: bool,
 }
 
 impl Finding {
@@ -130,9 +136,9 @@ impl Desk<'_> {
     /// # Errors
     /// [`PromptError`] when a template fails.
     pub(crate) fn look_up(&self, enquiry: &Enquiry<'_>) -> Result<DeskAnswer, PromptError> {
-        let words = lexicon::Words::new(enquiry.text);
+        let words = Words::new(enquiry.text, self.prompts.own_pack());
         let mut aspects = Aspects::of(&words);
-        if aspects.is_empty() && words.is_ellipsis() {
+        if aspects.is_empty() && enquiry.is_ellipsis {
             aspects.clone_from(&enquiry.focus.asked);
         }
         let named = reference::find(&words, enquiry, self.catalogue);
@@ -169,7 +175,7 @@ impl Desk<'_> {
 
 /// Whether somebody who is not signed in asks about an order of their own.
 fn is_about_own_orders(
-    words: &lexicon::Words,
+    words: &Words,
     named: &reference::Named,
     aspects: &Aspects,
     enquiry: &Enquiry<'_>,

@@ -1,15 +1,15 @@
 //! Questions about the customer's own orders.
 
-use crm::{Customer, Order};
+use crm::{Customer, Order, OrderStatus};
 use serde::Serialize;
 
 use super::aspect::{Aspect, Aspects};
-use super::lexicon::Words;
 use super::reference::Named;
 use super::view::{self, OrderView};
 use super::{Completeness, Desk, Enquiry, Finding, Focus};
 use crate::facts::{Fact, FactKind};
 use crate::prompts::PromptError;
+use language::Words;
 
 /// Orders told in full at most; more are only counted and listed.
 const MOST_ORDERS: usize = 4;
@@ -126,10 +126,12 @@ impl Desk<'_> {
             ..Focus::default()
         };
         let completeness = completeness(enquiry, words, aspects, listed);
+        let settled = chosen.iter().any(|order| is_settled(&order.status));
         Ok(Some(Finding {
             completeness,
             facts,
             focus,
+            settled,
         }))
     }
 
@@ -215,6 +217,11 @@ impl Desk<'_> {
         }
         items
     }
+}
+
+/// Whether an order with this status can no longer be changed.
+fn is_settled(status: &OrderStatus) -> bool {
+    matches!(status, OrderStatus::Processed)
 }
 
 /// Whether the message is about what the shop sells rather than what was bought.

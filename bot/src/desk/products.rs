@@ -5,13 +5,13 @@ use serde::Serialize;
 
 use super::aspect::{Aspect, Aspects};
 use super::catalogue::{option_values, options_in};
-use super::lexicon::Words;
 use super::orders::NOT_LOOKUPS;
 use super::reference::Named;
 use super::view::{self, VariantView};
 use super::{Completeness, Desk, Enquiry, Finding, Focus};
 use crate::facts::{Fact, FactKind};
 use crate::prompts::PromptError;
+use language::Words;
 
 /// Products compared at most, variants listed at most.
 const MOST_PRODUCTS: usize = 3;
@@ -51,7 +51,7 @@ fn asks_for_another(words: &Words, name: &str) -> bool {
         "it", "one", "ones", "that", "those", "them", "this", "these", "any", "more", "others",
         "other", "left", "stock",
     ];
-    let of_name = || Words::new(name);
+    let of_name = || words.other(name);
     words.has_any(OFFERS)
         && !words.has_any(POINTERS)
         && !of_name().iter().any(|word| words.contains_like(word))
@@ -111,6 +111,7 @@ impl Desk<'_> {
             completeness,
             facts,
             focus,
+            settled: false,
         }))
     }
 
@@ -255,7 +256,7 @@ fn asked_options(product: &Product, words: &Words) -> Vec<OptionView> {
     let all = option_values(&product.variants);
     let named: Vec<_> = all
         .iter()
-        .filter(|(name, _)| words.names(&Words::new(name)) || is_capacity(name, words))
+        .filter(|(name, _)| words.names(&words.other(name)) || is_capacity(name, words))
         .cloned()
         .collect();
     let chosen = if named.is_empty() { all } else { named };

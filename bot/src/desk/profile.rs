@@ -65,6 +65,7 @@ impl Desk<'_> {
             completeness: Completeness::Whole,
             facts: vec![fact],
             focus: enquiry.focus.clone(),
+            settled: false,
         }))
     }
 }

@@ -5,7 +5,7 @@ use crm::{Order, OrderId, OrderStatus, ProductId};
 
 use super::Enquiry;
 use super::catalogue::Catalogue;
-use super::lexicon::Words;
+use language::Words;
 
 /// What a message points to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,29 +69,6 @@ const MY_ORDER: &[&str] = &[
     "orders have i",
 ];
 
-const POINTS_BACK: &[&str] = &[
-    "it",
-    "that",
-    "that's",
-    "thats",
-    "this",
-    "those",
-    "them",
-    "one",
-    "ones",
-    "its",
-    "it's",
-    "there",
-    "they",
-    "what's",
-    "each",
-    "and",
-    "the other",
-    "same",
-    "do you have",
-    "where's",
-];
-
 const STATUS_WORDS: &[(&str, OrderStatus)] = &[
     ("pending", OrderStatus::Pending),
     ("processed", OrderStatus::Processed),
@@ -139,7 +116,7 @@ pub(crate) fn find(words: &Words, enquiry: &Enquiry<'_>, catalogue: &Catalogue) 
             .map(|product| product.id.clone())
             .collect(),
         says_my_order: words.has_any(MY_ORDER),
-        points_back: words.has_any(POINTS_BACK) || words.len() <= 4,
+        points_back: enquiry.points_back,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Products found by what they are like: "something warm for the sofa".
 
 use crm::{Product, ProductId};
+use language::Pack;
 use serde::Serialize;
 
 use super::{Completeness, Desk, Finding, Focus};
@@ -50,6 +51,7 @@ impl Desk<'_> {
                 product: only,
                 ..Focus::default()
             },
+            settled: false,
         }))
     }
 
@@ -77,13 +79,17 @@ impl Desk<'_> {
             price: least.map_or_else(String::new, |price| self.currency.format(price)),
             from: least != most,
             available,
-            about: product.description.as_deref().and_then(first_sentence),
+            about: product
+                .description
+                .as_deref()
+                .and_then(|text| first_sentence(text, self.prompts.own_pack())),
         }
     }
 }
 
-fn first_sentence(text: &str) -> Option<String> {
-    retrieval::sentences::split(text)
+fn first_sentence(text: &str, pack: &Pack) -> Option<String> {
+    pack.boundaries()
+        .split(text)
         .first()
         .map(|sentence| sentence.trim().to_owned())
 }

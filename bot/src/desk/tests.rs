@@ -4,6 +4,8 @@ use crm::{Customer, Order, Product};
 use serde_json::json;
 
 use super::*;
+use crate::currency::Currency;
+use crate::turn::Follow;
 
 struct Shop {
     catalogue: Catalogue,
@@ -29,9 +31,10 @@ impl Shop {
         "id": "mat", "name": "Yoga Mat", "description": "Rolls up small.", "variants": [
             {"sku": "m1", "options": {"color": "green"}, "price": 3000, "available": true},
         ]}));
+        let prompts = Prompts::builtin().unwrap();
         Self {
-            catalogue: Catalogue::new(vec![lamp, mat]),
-            prompts: Prompts::builtin().unwrap(),
+            catalogue: Catalogue::new(vec![lamp, mat], prompts.own_pack()),
+            prompts,
             currency: Currency::default(),
             customer: read(json!({
             "id": "ada", "name": "Ada Moss", "email": "ada@example.com",
@@ -80,10 +83,13 @@ impl Shop {
         customer: Option<&Customer>,
         orders: &[Order],
     ) -> DeskAnswer {
+        let follow = Follow::of(text, self.prompts.pack("en"));
         let enquiry = Enquiry {
             text,
             intent,
             leaning: intent,
+            is_ellipsis: follow.is_ellipsis(),
+            points_back: follow.points_back(),
             customer,
             orders,
             focus,
@@ -172,6 +178,8 @@ fn an_own_thing_and_a_leaning_are_enough() {
         text: "Morning. Has the mat for my mother left yet?",
         intent: "",
         leaning: "track_order",
+        is_ellipsis: false,
+        points_back: false,
         customer: Some(&shop.customer),
         orders: &shop.orders,
         focus: &Focus::default(),

@@ -15,7 +15,7 @@ use super::asset;
 use super::error::ApiError;
 use crate::app::App;
 use crate::auth;
-use crate::desk::Currency;
+use crate::currency::Currency;
 
 /// Shown on the page.
 const MOST_PRODUCTS: u32 = 60;
@@ -68,7 +68,7 @@ struct TokenResponse {
 }
 
 async fn shop(State(app): State<App>) -> Result<Json<Shop>, ApiError> {
-    let store = &app.turns.store;
+    let store = &app.store;
     let company = &app.config.company;
     let products = store.list_products(None, MOST_PRODUCTS).await?;
     let customers = store.list_customers(None, MOST_CUSTOMERS).await?;
@@ -109,7 +109,7 @@ async fn token(
     State(app): State<App>,
     Json(request): Json<TokenRequest>,
 ) -> Result<Json<TokenResponse>, ApiError> {
-    let known = app.turns.store.find_customer(&request.customer).await?;
+    let known = app.store.find_customer(&request.customer).await?;
     let customer = known.ok_or(ApiError::UnknownCustomer)?;
     let secret = app
         .config

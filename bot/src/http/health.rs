@@ -14,14 +14,14 @@ pub(super) async fn live() -> &'static str {
 /// Store, index and language model can serve; a load balancer sends customers elsewhere otherwise.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     let mut missing = Vec::new();
-    if app.turns.store.counts().await.is_err() {
+    if app.store.counts().await.is_err() {
         missing.push("the CRM store does not answer");
     }
-    if let Err(error) = app.turns.library.check().await {
+    if let Err(error) = app.library.check().await {
         tracing::warn!("the index does not answer: {error}");
         missing.push("the index does not answer");
     }
-    if !app.turns.generator.healthy() {
+    if !app.services.generator.healthy() {
         missing.push("the language model has stopped");
     }
     if app.shutdown.is_cancelled() {
@@ -41,6 +41,6 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
 pub(super) async fn metrics(State(app): State<App>) -> String {
     metrics::gauge!("frontdesk_connections").set(app.connections.count() as f64);
     metrics::gauge!("frontdesk_active_conversations").set(app.dispatcher.active() as f64);
-    metrics::gauge!("frontdesk_generation_queue").set(app.turns.generator.waiting() as f64);
+    metrics::gauge!("frontdesk_generation_queue").set(app.services.generator.waiting() as f64);
     telemetry::render_metrics()
 }

@@ -1,7 +1,9 @@
 //! What was said in the conversation so far, and what the model is told of it.
 
-use crm::{Author, ConversationId, CrmError, Message, Store};
+use crm::{Author, ConversationId, CrmError, Message};
 use generate::{PromptMessage, Role};
+
+use super::services::Records;
 
 /// Messages of the conversation that a turn looks back on, those to answer among them.
 const LOOK_BACK: u32 = 12;
@@ -15,8 +17,11 @@ const CHARS: usize = 300;
 
 /// The last messages of the conversation `id`, oldest first. The welcome is not among them: it is no part
 /// of what was talked about.
-pub(super) async fn load(store: &Store, id: ConversationId) -> Result<Vec<Message>, CrmError> {
-    let mut messages = store.recent_messages(id, LOOK_BACK).await?;
+pub(super) async fn load(
+    records: &dyn Records,
+    id: ConversationId,
+) -> Result<Vec<Message>, CrmError> {
+    let mut messages = records.recent_messages(id, LOOK_BACK).await?;
     messages.retain(|message| message.author != Author::System);
     let begins = messages
         .iter()
@@ -66,8 +71,9 @@ mod tests {
             },
             text: "words ".repeat(100),
             sources: Value::Null,
-            actions: Value::Null,
+            quick_replies: Value::Null,
             client_id: None,
+            pressed: None,
             at: Millis(0),
         }
     }

@@ -2,64 +2,26 @@
 //! the bot said so.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
-use crm::{Millis, Outcome};
+use crm::{ConversationState, FinishedTurn, NewMessage, Outcome};
 use generate::Usage;
+use guard::Withheld;
 use serde::Serialize;
-use understand::Understanding;
+use understand::{Ranking, Understanding};
 
-use super::guard::Withheld;
-use super::{Action, Draft, Turns, Written};
+use super::decide::Reaction;
+use super::memory::Memory;
+use super::read::Question;
+use super::write::Reply;
+use super::{Turn, TurnError};
+use crate::audience::{QuickReply, QuickReplyKind};
 use crate::facts::Fact;
-
-/// Times of the stages, in the order they ran.
-#[derive(Debug)]
-pub(super) struct Clock {
-    began: Instant,
-    last: Instant,
-    laps: Vec<(&'static str, Duration)>,
-}
-
-impl Clock {
-    pub(super) fn start() -> Self {
-        let now = Instant::now();
-        Self {
-            began: now,
-            last: now,
-            laps: Vec::with_capacity(8),
-        }
-    }
-
-    /// Ends a stage.
-    pub(super) fn lap(&mut self, stage: &'static str) {
-        let now = Instant::now();
-        self.laps.push((stage, now - self.last));
-        metrics::histogram!("frontdesk_stage_seconds", "stage" => stage)
-            .record((now - self.last).as_secs_f64());
-        self.last = now;
-    }
-
-    /// Notes a time that is measured from the turn's beginning.
-    pub(super) fn since_start(&mut self, name: &'static str) {
-        self.laps.push((name, self.began.elapsed()));
-    }
-
-    fn millis(&self) -> BTreeMap<&'static str, f64> {
-        let mut millis: BTreeMap<&'static str, f64> = BTreeMap::new();
-        for (stage, time) in &self.laps {
-            *millis.entry(stage).or_default() += time.as_secs_f64() * 1e3;
-        }
-        millis.insert("total", self.began.elapsed().as_secs_f64() * 1e3);
-        millis
-    }
-}
 
 /// What is recorded of a turn.
 #[derive(Debug, Serialize)]
 pub(super) struct OutcomeRecord<'a> {
     rule: &'a str,
-    action: Action,
+    action: Reaction,
     language: &'a str,
     translation: Option<&'a str>,
     /// The message with its misspelt words put right.
@@ -72,6 +34,9 @@ pub(super) struct OutcomeRecord<'a> {
     reply: &'a str,
     quoted: Option<&'a str>,
     withheld: Vec<WithheldSentence<'a>>,
+    /// The guard's checks that the reply's language has no words for.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unchecked: &'a [&'static str],
     versions: Versions<'a>,
     usage: Option<UsageRecord>,
     stages_ms: BTreeMap<&'static str, f64>,
@@ -101,6 +66,19 @@ struct UsageRecord {
     decode_ms: f64,
 }
 
+impl From<Usage> for UsageRecord {
+    fn from(usage: Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt_tokens,
+            reused_tokens: usage.reused_tokens,
+            output_tokens: usage.output_tokens,
+            queued_ms: usage.queued.as_secs_f64() * 1e3,
+            prefill_ms: usage.prefill.as_secs_f64() * 1e3,
+            decode_ms: usage.decode.as_secs_f64() * 1e3,
+        }
+    }
+}
+
 /// Counts the tokens of a reply or translation.
 pub(super) fn count_tokens(usage: &Usage) {
     for (kind, tokens) in [
@@ -112,64 +90,112 @@ pub(super) fn count_tokens(usage: &Usage) {
     }
 }
 
+/// Puts together what is stored.
+pub(super) fn finish(
+    turn: &Turn<'_>,
+    question: Option<&Question>,
+    reply: &Reply,
+) -> Result<FinishedTurn, TurnError> {
+    let language = turn.language().to_owned();
+    let quick_replies = quick_replies(turn, reply)?;
+    let message = NewMessage {
+        author: crm::Author::Bot,
+        text: reply.text.clone(),
+        sources: to_json(&reply.sources),
+        quick_replies: to_json(&quick_replies),
+    };
+    let memory = Memory::after(turn.opened, question, turn.reading.angry, reply);
+    Ok(FinishedTurn {
+        outcome: outcome(turn, question, reply),
+        messages: vec![message],
+        state: match reply.reaction {
+            Reaction::HandOver(_) => ConversationState::Human,
+            Reaction::Answer
+            | Reaction::Greet
+            | Reaction::Thank
+            | Reaction::Goodbye
+            | Reaction::About
+            | Reaction::OffTopic
+            | Reaction::NoAnswer
+            | Reaction::Busy
+            | Reaction::Refuse(_) => ConversationState::Bot,
+        },
+        memory: to_json(&memory),
+        language: Some(language),
+    })
+}
+
+fn quick_replies(turn: &Turn<'_>, reply: &Reply) -> Result<Vec<QuickReply>, TurnError> {
+    if !reply.reaction.may_want_a_person() {
+        return Ok(Vec::new());
+    }
+    let voice = &turn.services.voice;
+    Ok(vec![QuickReply {
+        id: QuickReply::HUMAN.to_owned(),
+        kind: QuickReplyKind::Human,
+        text: voice.say(turn.language(), "button_human", None)?,
+    }])
+}
+
 /// The outcome of a finished turn.
-pub(super) fn outcome(draft: &Draft<'_>, written: &Written, turns: &Turns) -> Outcome {
-    let understanding = &draft.understood.understanding;
+fn outcome(turn: &Turn<'_>, question: Option<&Question>, reply: &Reply) -> Outcome {
+    let (services, opened) = (turn.services, turn.opened);
+    let read = &turn.reading.understanding;
+    let intent: &Ranking = question.map_or(&read.intent, |question| &question.intent);
+    let understanding = &Understanding {
+        intent: intent.clone(),
+        ..read.clone()
+    };
+    let translated = question.filter(|question| question.translated);
+    let text = question.map_or(&turn.reading.text, |question| &question.text);
     let record = OutcomeRecord {
-        rule: draft.rule,
-        action: written.action,
-        language: understanding.language.as_str(),
-        translation: draft
-            .understood
-            .translated
-            .then_some(draft.understood.english.as_str()),
-        corrected: Some(draft.understood.english.as_str())
-            .filter(|english| !draft.understood.translated && *english != draft.open.text),
+        rule: reply.rule,
+        action: reply.reaction,
+        language: turn.language(),
+        translation: translated.map(|question| question.text.as_str()),
+        corrected: Some(text.as_str()).filter(|text| translated.is_none() && *text != opened.text),
         understanding,
-        question: written.question.as_deref(),
-        facts: &written.facts,
-        documents: &written.documents,
-        reply: &written.text,
-        quoted: written.quoted.as_deref(),
-        withheld: written
+        question: reply.query.as_deref(),
+        facts: &reply.facts,
+        documents: &reply.documents,
+        reply: &reply.text,
+        quoted: reply.quoted.as_deref(),
+        withheld: reply
             .withheld
             .iter()
             .map(|(sentence, reason)| WithheldSentence { sentence, reason })
             .collect(),
+        unchecked: &reply.unchecked,
         versions: Versions {
             frontdesk: env!("CARGO_PKG_VERSION"),
-            heads: turns.understander.version(),
-            reply_model: turns.generator.model(),
+            heads: &services.reader.version(),
+            reply_model: services.generator.model(),
         },
-        usage: written.usage.map(|usage| UsageRecord {
-            prompt_tokens: usage.prompt_tokens,
-            reused_tokens: usage.reused_tokens,
-            output_tokens: usage.output_tokens,
-            queued_ms: usage.queued.as_secs_f64() * 1e3,
-            prefill_ms: usage.prefill.as_secs_f64() * 1e3,
-            decode_ms: usage.decode.as_secs_f64() * 1e3,
-        }),
-        stages_ms: draft.clock.millis(),
+        usage: reply.usage.map(UsageRecord::from),
+        stages_ms: turn.watch.millis(),
     };
-    metrics::counter!("frontdesk_turns_total", "action" => written.action.as_str()).increment(1);
-    metrics::counter!("frontdesk_withheld_sentences_total")
-        .increment(written.withheld.len() as u64);
-    if let Some(usage) = &written.usage {
-        count_tokens(usage);
-    }
+    count(reply);
     Outcome {
-        turn: draft.open.turn,
-        conversation: draft.open.conversation.id,
-        through_seq: draft.open.through_seq,
-        intent: understanding.intent.top().to_owned(),
-        sentiment: understanding.sentiment.top().to_owned(),
-        action: written.action.as_str().to_owned(),
-        record: super::to_json(&record),
-        at: now(),
+        turn: opened.turn,
+        conversation: opened.conversation.id,
+        through_seq: opened.through_seq,
+        intent: intent.top().to_owned(),
+        sentiment: read.sentiment.top().to_owned(),
+        action: reply.reaction.as_str().to_owned(),
+        record: to_json(&record),
+        at: services.clock.now(),
     }
 }
 
-/// The clock's time.
-pub(crate) fn now() -> Millis {
-    Millis(jiff::Timestamp::now().as_millisecond())
+fn count(reply: &Reply) {
+    let action = reply.reaction.as_str();
+    metrics::counter!("frontdesk_turns_total", "action" => action).increment(1);
+    metrics::counter!("frontdesk_withheld_sentences_total").increment(reply.withheld.len() as u64);
+    if let Some(usage) = &reply.usage {
+        count_tokens(usage);
+    }
+}
+
+fn to_json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or(serde_json::Value::Null)
 }

@@ -23,14 +23,8 @@ pub(crate) enum Writes {
     Text(&'static str),
     /// A whole reply, a word every fifth of a second.
     Slowly(&'static str),
-    /// The beginning of one; then the connection breaks.
-    Broken(&'static str),
-    /// The beginning of one, which is as long as it may be.
-    CutOff(&'static str),
     /// An error of this status.
     Status(u16),
-    /// Nothing, for ever, although it has taken the request.
-    Nothing,
 }
 
 /// Starts the server, and sets `config` to it.
@@ -52,44 +46,27 @@ async fn complete(State(writes): State<Arc<Writes>>) -> Response {
         let data = json!({ "object": "chat.completion.chunk", "choices": [choice] });
         format!("data: {data}\n\n")
     };
-    let words = |text: &str| -> Vec<Result<String, &'static str>> {
+    let words = |text: &str| -> Vec<String> {
         text.split_inclusive(' ')
-            .map(|word| Ok(chunk(json!({ "content": word }), None)))
+            .map(|word| chunk(json!({ "content": word }), None))
             .collect()
     };
     let mut pieces = match &*writes {
-        Writes::Text(text) | Writes::Slowly(text) | Writes::Broken(text) | Writes::CutOff(text) => {
-            words(text)
-        }
-        Writes::Nothing => {
-            let silence = stream::pending::<Result<String, &'static str>>();
-            let body = Body::from_stream(silence);
-            return ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response();
-        }
+        Writes::Text(text) | Writes::Slowly(text) => words(text),
         Writes::Status(status) => {
             let error = json!({ "error": { "message": "not now" } });
             let status = StatusCode::from_u16(*status).unwrap();
             return (status, error.to_string()).into_response();
         }
     };
-    pieces.push(match &*writes {
-        Writes::Broken(_) => Err("the connection breaks"),
-        Writes::CutOff(_) => Ok(chunk(json!({}), Some("length")) + "data: [DONE]\n\n"),
-        Writes::Text(_) | Writes::Slowly(_) | Writes::Status(_) | Writes::Nothing => {
-            Ok(chunk(json!({}), Some("stop")) + "data: [DONE]\n\n")
-        }
-    });
+    pieces.push(chunk(json!({}), Some("stop")) + "data: [DONE]\n\n");
     let pace = match &*writes {
         Writes::Slowly(_) => Duration::from_millis(200),
-        Writes::Text(_)
-        | Writes::Broken(_)
-        | Writes::CutOff(_)
-        | Writes::Status(_)
-        | Writes::Nothing => Duration::ZERO,
+        Writes::Text(_) | Writes::Status(_) => Duration::ZERO,
     };
     let paced = stream::iter(pieces).then(move |piece| async move {
         tokio::time::sleep(pace).await;
-        piece
+        Ok::<_, std::convert::Infallible>(piece)
     });
     let body = Body::from_stream(paced);
     ([(header::CONTENT_TYPE, "text/event-stream")], body).into_response()

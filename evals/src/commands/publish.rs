@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
-use crm::Store;
+use crm::{Location, Store};
 use evals::compare::{self, Comparison, Gates, Recording};
 use evals::dialogue::{Dialogue, Expect};
 use evals::formats;
@@ -26,11 +26,13 @@ pub(crate) async fn run(options: &Publish) -> anyhow::Result<ExitCode> {
         Some(file) => load(options, Some(file))?,
         None => live.clone(),
     };
-    let store = live.data.crm_file();
-    if !store.is_file() {
-        bail!(PublishError::NoStore(store));
+    let location = live.data.location();
+    if let Location::File(store) = &location
+        && !store.is_file()
+    {
+        bail!(PublishError::NoStore(store.clone()));
     }
-    let store = Store::open(&store).await?;
+    let store = Store::connect(&location).await?;
     let body = Body::of(&store, live.company.clone()).await?;
     let articles = Articles::read(&options.knowledge, &body)?;
     if articles.changed.is_empty() && candidate == live {

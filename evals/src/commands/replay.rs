@@ -59,6 +59,7 @@ async fn play_at(
         Some(folder) => {
             let data = Data {
                 dir: folder.clone(),
+                ..Data::default()
             };
             let file = data.crm_file();
             if !file.is_file() {
@@ -134,6 +135,7 @@ impl Stage {
         };
         let data = Data {
             dir: folder.clone(),
+            ..Data::default()
         };
         let file = data.crm_file();
         if !file.is_file() {

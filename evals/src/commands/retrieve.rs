@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evals::html;
 use evals::retrieve;
 use frontdesk::Backend;
+use language::sentences::Boundaries;
 use retrieval::{EdgeStore, KnowledgeIndex};
 
 use super::progress;
@@ -26,7 +27,7 @@ pub(crate) async fn run(options: Retrieve) -> anyhow::Result<()> {
 
     config.data.dir = folder.path().to_owned();
     let store = Arc::new(EdgeStore::open(&config.data.index_dir())?);
-    let index = KnowledgeIndex::new(encoder, store);
+    let index = KnowledgeIndex::new(encoder, store, Boundaries::default());
     index.open().await?;
     let mut questions = retrieve::questions(&dialogues, &played);
     let bar = progress(questions.len() as u64, "questions")?;

@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use retrieval::sentences;
-
 use super::{About, Case, Source};
+use crate::packs::boundaries;
 
 /// Words that a sentence needs to say something by itself.
 const LEAST_WORDS: usize = 6;
@@ -78,7 +77,7 @@ pub(super) fn cases(documents: &[Source], most: usize) -> Vec<Case> {
 /// Sentences that stand alone: neither rows, nor items, nor headings.
 fn complete(text: &str) -> Vec<String> {
     let lines = text.lines().filter(|line| !line.contains('|'));
-    let sentences = lines.flat_map(sentences::split);
+    let sentences = lines.flat_map(|line| boundaries().split(line));
     sentences
         // "What it costs: Nothing is charged." says what stands behind its heading.
         .map(|sentence| {

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use minijinja::Environment;
 use minijinja::value::Serde;
 
+pub use self::guard::guard;
 pub use classify::{classify, classify_tags};
 pub use compare::compare;
 pub use facts::facts;
-pub use guard::guard;
 pub use plots::PlotError;
 pub use replay::replay;
 pub use retrieve::retrieve;
@@ -181,7 +181,7 @@ mod tests {
     fn a_guards_mistakes_are_told_apart() {
         use crate::guard::{About, Case, Mistake, Report};
         use crate::summary::Tally;
-        use frontdesk::Withheld;
+        use ::guard::Withheld;
 
         let mistake = |says: &str, supported: bool, withheld| Mistake {
             case: Case {

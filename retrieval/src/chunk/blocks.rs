@@ -1,9 +1,8 @@
 //! Cuts a passage of Markdown into the pieces that make sense alone: a table's row needs its header,
 //! a list's item its lead, and "Nothing." its heading.
 
+use language::sentences::Boundaries;
 use serde::{Deserialize, Serialize};
-
-use crate::sentences;
 
 /// Longest paragraph, list and table that stay whole, in characters.
 const PARAGRAPH: usize = 240;
@@ -21,10 +20,13 @@ pub struct Block {
     pub heading: String,
 }
 
-/// The blocks of `markdown`, in order.
+/// The blocks of `markdown`, in order; a long paragraph's sentences end as `boundaries` has it.
 #[must_use]
-pub fn blocks(markdown: &str) -> Vec<Block> {
-    let mut cutter = Cutter::default();
+pub fn blocks(markdown: &str, boundaries: &Boundaries) -> Vec<Block> {
+    let mut cutter = Cutter {
+        boundaries: boundaries.clone(),
+        ..Cutter::default()
+    };
     for line in markdown.lines() {
         cutter.line(line);
     }
@@ -43,6 +45,7 @@ enum Kind {
 
 #[derive(Debug, Default)]
 struct Cutter {
+    boundaries: Boundaries,
     blocks: Vec<Block>,
     heading: String,
     /// Whether a block has been cut under the heading.
@@ -117,7 +120,7 @@ impl Cutter {
         } else if text.chars().count() <= PARAGRAPH {
             self.push(text);
         } else {
-            for sentence in sentences::split(text) {
+            for sentence in self.boundaries.split(text) {
                 self.push(&sentence);
             }
         }
@@ -229,7 +232,7 @@ mod tests {
     use super::*;
 
     fn texts(markdown: &str) -> Vec<String> {
-        blocks(markdown)
+        blocks(markdown, &Boundaries::default())
             .into_iter()
             .map(|block| block.text)
             .collect()
@@ -273,7 +276,8 @@ mod tests {
 
     #[test]
     fn a_word_under_a_heading_is_told_with_it() {
-        let blocks = blocks("## What it costs\n\nNothing.\n\nReally.");
+        let markdown = "## What it costs\n\nNothing.\n\nReally.";
+        let blocks = blocks(markdown, &Boundaries::default());
         assert_eq!(blocks[0].text, "What it costs: Nothing.");
         assert_eq!(blocks[1].text, "Really.");
         assert_eq!(blocks[1].heading, "What it costs");

@@ -50,6 +50,10 @@ impl CollectionFolder {
     }
 
     /// An empty folder for another generation, removed again unless it is [`Self::switch_to`].
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "generations of one index only need other names"
+    )]
     pub(super) fn begin(&self) -> Result<GenerationFolder, StoreError> {
         let path = self.0.join(Uuid::now_v7().to_string());
         fs::create_dir(&path).map_err(disk(&path))?;

@@ -61,6 +61,8 @@ pub struct NewConversation {
     pub id: ConversationId,
     /// Channel it runs on (`web`).
     pub channel: String,
+    /// What the channel calls it (a chat's number, an e-mail thread): one conversation each.
+    pub thread: String,
     /// Who writes; `None` for an anonymous visitor.
     pub customer: Option<CustomerId>,
     /// BCP 47 tag of the language that it is expected in, where that is known.
@@ -76,6 +78,8 @@ pub struct Conversation {
     pub id: ConversationId,
     /// Channel it runs on (`web`).
     pub channel: String,
+    /// What the channel calls it (a chat's number, an e-mail thread): one conversation each.
+    pub thread: String,
     /// Who writes; `None` for an anonymous visitor.
     pub customer: Option<CustomerId>,
     /// Who answers.
@@ -90,6 +94,51 @@ pub struct Conversation {
     pub answered_seq: i64,
     /// Start.
     pub created_at: Millis,
+}
+
+/// What became of a conversation that was to be opened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Opened {
+    /// It was opened now.
+    New {
+        /// The conversation, its greeting counted.
+        conversation: Conversation,
+        /// The greeting as stored, if one was given.
+        greeting: Option<Message>,
+    },
+    /// Its thread had a conversation already, which is this one; nothing was stored.
+    Known(Conversation),
+}
+
+/// A change of who answers, made only if the conversation is still in a state it starts from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StateChange {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The states that the caller expects.
+    pub from: Vec<ConversationState>,
+    /// The new state.
+    pub to: ConversationState,
+    /// What the customer is told of it, stored with the change or not at all.
+    pub notice: Option<NewMessage>,
+    /// When.
+    pub at: Millis,
+}
+
+/// What became of a [`StateChange`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum StateChanged {
+    /// The conversation is in the new state.
+    Changed {
+        /// The notice as stored, if one was given.
+        notice: Option<Message>,
+    },
+    /// The conversation was in none of the expected states, or in the new one already; nothing was
+    /// stored.
+    Unchanged {
+        /// The state it is in.
+        state: ConversationState,
+    },
 }
 
 /// Who wrote a message.
@@ -150,9 +199,11 @@ pub struct Message {
     /// What the bot's text rests on: a JSON list of the caller's.
     pub sources: serde_json::Value,
     /// Buttons offered with it: a JSON list of the caller's.
-    pub actions: serde_json::Value,
+    pub quick_replies: serde_json::Value,
     /// The client's own id of a customer message.
     pub client_id: Option<String>,
+    /// Id of the quick reply that the customer pressed instead of writing.
+    pub pressed: Option<String>,
     /// When.
     pub at: Millis,
 }
@@ -166,6 +217,8 @@ pub struct AcceptMessage {
     pub client_id: String,
     /// Text.
     pub text: String,
+    /// Id of the quick reply that was pressed, if one was.
+    pub pressed: Option<String>,
     /// When it came.
     pub at: Millis,
 }
@@ -179,8 +232,8 @@ pub struct NewMessage {
     pub text: String,
     /// As in [`Message::sources`].
     pub sources: serde_json::Value,
-    /// As in [`Message::actions`].
-    pub actions: serde_json::Value,
+    /// As in [`Message::quick_replies`].
+    pub quick_replies: serde_json::Value,
 }
 
 impl NewMessage {
@@ -191,7 +244,7 @@ impl NewMessage {
             author,
             text: text.into(),
             sources: none(),
-            actions: none(),
+            quick_replies: none(),
         }
     }
 }
@@ -258,15 +311,65 @@ pub struct Rating {
     pub at: Millis,
 }
 
-/// Something that happened and belongs in the record, in a conversation or outside of one.
+/// Something that happened, written down by the store in the transaction in which it did.
+///
+/// | kind | data |
+/// |---|---|
+/// | `opened` | `channel` |
+/// | `bound` | |
+/// | `handed_over`, `returned`, `closed` | `from` (the state before), `turn` if a turn did it |
+/// | `rated` | `score` |
+/// | `erased` | |
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// What sort of thing (`hand_over`...), a word of the caller's.
+    /// Its number: events of one conversation ascend in order of writing.
+    pub id: i64,
+    /// What sort of thing.
     pub kind: String,
     /// Where it happened, if in a conversation.
     pub conversation: Option<ConversationId>,
-    /// Particulars: JSON of the caller's.
+    /// Particulars, a JSON object.
     pub data: serde_json::Value,
     /// When.
     pub at: Millis,
+}
+
+/// What was deleted of a customer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Erased {
+    /// Whether there was a record of the customer.
+    pub customer: bool,
+    /// Orders.
+    pub orders: u64,
+    /// Links to users of channels.
+    pub identities: u64,
+    /// Conversations.
+    pub conversations: u64,
+    /// Messages in them, whoever wrote them.
+    pub messages: u64,
+    /// Outcomes of turns.
+    pub outcomes: u64,
+    /// Ratings.
+    pub ratings: u64,
+    /// Events.
+    pub events: u64,
+}
+
+/// How much the store holds. What was removed or erased does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Customers.
+    pub customers: u64,
+    /// Products.
+    pub products: u64,
+    /// Orders.
+    pub orders: u64,
+    /// Knowledge documents.
+    pub documents: u64,
+    /// Conversations.
+    pub conversations: u64,
+    /// Messages, whoever wrote them.
+    pub messages: u64,
+    /// Turns ended.
+    pub outcomes: u64,
 }

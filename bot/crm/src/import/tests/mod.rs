@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::testing::Scratch;
 
 const KINDS: [Kind; 4] = [
     Kind::Customers,
@@ -231,79 +230,6 @@ fn what_is_no_file_of_ours_is_an_error() {
         matches!(outcome, Err(ImportError::Unreadable { .. })),
         "{outcome:?}"
     );
-}
-
-#[tokio::test]
-async fn orders_of_unknown_customers_are_left_out_by_line() {
-    let scratch = Scratch::new().await;
-    let at = |name: &str, text: &str| {
-        let file = scratch.folder.path().join(name);
-        fs::write(&file, text).unwrap();
-        file
-    };
-    let none = Mapping::default();
-    let file = at("customers.csv", "id,name\nc1,Ana\nc2,Bo\n");
-    let report = import(&scratch.store, Kind::Customers, &file, &none)
-        .await
-        .unwrap();
-    assert_eq!((report.accepted, report.rejected.len()), (2, 0));
-
-    let file = at(
-        "orders.csv",
-        "id,customer,status,product,name,price\n\
-         o1,c1,shipped,p,Mug,7\n\
-         o2,ghost,shipped,p,Mug,7\n\
-         o3,c2,shipped,p,Mug,bad\n\
-         o4,c2,shipped,p,Mug,7\n",
-    );
-    let report = import(&scratch.store, Kind::Orders, &file, &none)
-        .await
-        .unwrap();
-    assert_eq!(report.accepted, 2);
-    let lines: Vec<_> = report
-        .rejected
-        .iter()
-        .map(|rejection| rejection.line)
-        .collect();
-    assert_eq!(lines, [Some(3), Some(4)]);
-    assert!(
-        report.rejected[0].reason.contains("customer ghost"),
-        "{:?}",
-        report.rejected
-    );
-    assert_eq!(
-        scratch.store.orders_of(&"c2".into()).await.unwrap().len(),
-        1
-    );
-    assert_eq!(scratch.store.counts().await.unwrap().orders, 2);
-}
-
-#[tokio::test]
-async fn a_large_file_is_imported_in_full_and_twice_is_no_change() {
-    let scratch = Scratch::new().await;
-    let mut text = "id,name,sku,price\n".to_owned();
-    for number in 0..5_000 {
-        text += &format!("p{number},Thing {number},a,1.00\np{number},,b,2.00\n");
-    }
-    let file = scratch.folder.path().join("products.csv");
-    fs::write(&file, text).unwrap();
-    let none = Mapping::default();
-    let report = import(&scratch.store, Kind::Products, &file, &none)
-        .await
-        .unwrap();
-    assert_eq!(
-        report,
-        Report {
-            accepted: 5_000,
-            rejected: Vec::new()
-        }
-    );
-    let mark = scratch.store.changed_products(0, u32::MAX).await.unwrap()[4_999].revision();
-    import(&scratch.store, Kind::Products, &file, &none)
-        .await
-        .unwrap();
-    assert_eq!(scratch.store.changed_products(mark, 10).await.unwrap(), []);
-    assert_eq!(scratch.store.counts().await.unwrap().products, 5_000);
 }
 
 proptest! {

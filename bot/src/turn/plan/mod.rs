@@ -1,0 +1,184 @@
+//! From a decision to a plan: words that are ready, or an assignment for the model.
+
+mod asked;
+mod passages;
+mod prompt;
+mod ready;
+mod select;
+mod suggest;
+mod wish;
+
+use generate::PromptMessage;
+use guard::Guard;
+use retrieval::Embedding;
+use understand::OUT_OF_SCOPE;
+
+pub(super) use prompt::prefix;
+pub(super) use ready::ready;
+
+use super::decide::{Decision, Evidence, Reaction, Searched, on_evidence};
+use super::read::Question;
+use super::write::Reply;
+use super::{Turn, TurnError};
+use crate::desk::{Completeness, Desk, DeskAnswer, Enquiry, Finding};
+use passages::Found;
+
+/// Probability from which an intent decides which records are looked up.
+const BELIEVED: f32 = 0.4;
+/// Probability from which an intent is a hint.
+const LEANING: f32 = 0.25;
+/// How much less similar to the question than the product's own description a passage beside it may
+/// be.
+const BESIDE_A_PRODUCT: f32 = 0.05;
+
+/// What is to be said.
+pub(super) enum Plan {
+    /// Ready words.
+    Ready(Box<Reply>),
+    /// The model writes.
+    Write(Box<Assignment>),
+}
+
+/// What the model is given, and what is done with its words.
+pub(super) struct Assignment {
+    pub(super) prompt: Vec<PromptMessage>,
+    pub(super) guard: Guard,
+    /// A word of regret, before everything else.
+    pub(super) apology: Option<String>,
+    /// What the records say, before the model's first word.
+    pub(super) told: Option<String>,
+    /// Embedding of the query that the facts were found by.
+    pub(super) embedding: Embedding,
+    /// The reply so far: facts, documents and sources.
+    pub(super) base: Reply,
+}
+
+/// Plans the answer to a question, `decision` being what was decided before the search.
+pub(super) async fn answer(
+    turn: &Turn<'_>,
+    question: &Question,
+    decision: Decision,
+) -> Result<Plan, TurnError> {
+    let services = turn.services;
+    let catalogue = services.catalogue.read().clone();
+    let desk = Desk {
+        catalogue: &catalogue,
+        currency: &services.config.company.currency,
+        prompts: services.voice.prompts(),
+        language: turn.language(),
+    };
+    let looked_up = desk.look_up(&enquiry(turn, question))?;
+    turn.watch.lap("desk");
+    let (declined, finding) = match looked_up {
+        DeskAnswer::Declined(declined) => (Some(declined), None),
+        DeskAnswer::Found(finding) => (None, Some(finding)),
+        DeskAnswer::Nothing => (None, None),
+    };
+    let mut evidence = Evidence {
+        declined,
+        records: finding.is_some(),
+        searched: None,
+    };
+    let decision = on_evidence(&evidence, decision);
+    if decision.reaction != Reaction::Answer {
+        return Ok(reply(ready::with_apology(turn, decision)?));
+    }
+    let finding = match finding {
+        Some(finding) if finding.completeness == Completeness::Whole => {
+            return Ok(reply(ready::desk_reply(turn, finding, decision)?));
+        }
+        finding => finding,
+    };
+    let found = passages::find(turn, question).await?;
+    turn.watch.lap("retrieve");
+    let similarity = found.best_similarity();
+    let wish = match finding {
+        None => suggest::fit(turn, question, &desk, similarity).await?,
+        Some(_) => None,
+    };
+    let intent = question.intent.top();
+    evidence.searched = Some(Searched {
+        similarity,
+        floor: services.config.retrieval.floor,
+        wish: wish.as_ref().map(|wish| wish.fit),
+        off_topic: intent == OUT_OF_SCOPE,
+    });
+    let decision = on_evidence(&evidence, decision);
+    let planned = match (decision.reaction, wish) {
+        (Reaction::Answer, Some(wish)) if evidence.suggests() => {
+            suggest::reply(turn, &desk, wish, decision)?
+        }
+        (Reaction::Answer, _) => None,
+        _ => Some(ready(turn, decision)?),
+    };
+    if let Some(planned) = planned {
+        return Ok(reply(Reply {
+            documents: found.documents,
+            ..planned
+        }));
+    }
+    preview(turn, question, &found);
+    let found = beside_products(turn, finding.as_ref(), found).await?;
+    let assignment = prompt::assign(turn, question, decision, finding, found)?;
+    turn.watch.lap("compose");
+    Ok(Plan::Write(Box::new(assignment)))
+}
+
+/// What was found, without what is less similar to the question than the products named in it: what
+/// is said of other things is easily told of them.
+async fn beside_products(
+    turn: &Turn<'_>,
+    finding: Option<&Finding>,
+    mut found: Found,
+) -> Result<Found, TurnError> {
+    let Some(finding) = finding.filter(|finding| finding.describes_products()) else {
+        return Ok(found);
+    };
+    let described = finding.facts.iter().map(|fact| fact.text.clone()).collect();
+    let embedding = &turn.reading.understanding.embedding;
+    let similarity = turn
+        .services
+        .finder
+        .similarity(embedding, described)
+        .await?;
+    let best = similarity.into_iter().fold(0.0, f32::max);
+    found.keep_more_similar_than(best - BESIDE_A_PRODUCT);
+    Ok(found)
+}
+
+/// Shows the best passage at once where it is clearly right, in the customer's language.
+fn preview(turn: &Turn<'_>, question: &Question, found: &Found) {
+    if question.translated {
+        return;
+    }
+    if let Some((text, source)) = found.preview(turn) {
+        turn.audible.preview(text, source);
+        turn.watch.since_start("preview");
+    }
+}
+
+/// What the desk is asked.
+fn enquiry<'a>(turn: &'a Turn<'_>, question: &'a Question) -> Enquiry<'a> {
+    let intent = &question.intent;
+    let from = |least: f32| {
+        if intent.confidence() >= least {
+            intent.top()
+        } else {
+            ""
+        }
+    };
+    Enquiry {
+        text: &question.text,
+        intent: from(BELIEVED),
+        leaning: from(LEANING),
+        is_ellipsis: question.follow.is_ellipsis(),
+        points_back: question.follow.points_back(),
+        customer: turn.opened.customer.as_ref(),
+        orders: &turn.opened.orders,
+        focus: &turn.opened.memory.focus,
+    }
+}
+
+fn reply(reply: Reply) -> Plan {
+    Plan::Ready(Box::new(reply))
+}

@@ -1,0 +1,137 @@
+//! Finding the passages of a question.
+
+use retrieval::Embedding;
+use understand::Language;
+
+use super::super::follow::Reference;
+use super::super::read::Question;
+use super::super::{Turn, TurnError};
+use super::select::{self, Selection};
+use crate::audience::Source;
+use crate::facts::Fact;
+use crate::library::{Hit, Query, interleave};
+
+/// Similarity of the most similar passage or block from which a message that names hardly anything
+/// needs nothing that was said before.
+const STANDS_ALONE: f32 = 0.42;
+
+/// What was found.
+pub(super) struct Found {
+    /// The best passages, best first.
+    hits: Vec<Hit>,
+    /// Their sentences that belong to the question, within the budget.
+    pub(super) facts: Vec<Fact>,
+    /// Ids of the documents found, best first, without repetition.
+    pub(super) documents: Vec<String>,
+    /// What was looked up: the question, with what it goes on from.
+    pub(super) query: String,
+    /// Its embedding.
+    pub(super) embedding: Embedding,
+}
+
+/// Looks the question up; a follow-up also together with what it follows. Neither way alone: a long
+/// topic drowns a short question, and the question alone does not say what it is about.
+pub(super) async fn find(turn: &Turn<'_>, question: &Question) -> Result<Found, TurnError> {
+    let text = &question.text;
+    let embedding = turn.reading.understanding.embedding.clone();
+    let alone = search(turn, question, text, &embedding).await?;
+    if question.reference != Reference::Certain {
+        let found = found(turn, alone.clone(), text.clone(), embedding, text);
+        if question.reference == Reference::None || found.best_similarity() >= STANDS_ALONE {
+            return Ok(found);
+        }
+    }
+    let query = turn.opened.memory.with_topic(text);
+    let embedding = turn.services.finder.embed(&query).await?;
+    let whole = search(turn, question, &query, &embedding).await?;
+    let hits = interleave(whole, alone, turn.services.config.retrieval.passages);
+    Ok(found(turn, hits, query, embedding, text))
+}
+
+async fn search(
+    turn: &Turn<'_>,
+    question: &Question,
+    query: &str,
+    embedding: &Embedding,
+) -> Result<Vec<Hit>, TurnError> {
+    let words = if question.translated {
+        &turn.opened.text
+    } else {
+        query
+    };
+    // Also where no model translates: the encoder reads what the customer writes in.
+    let language = turn.language();
+    let is_english = language == Language::english().as_str();
+    let query = Query {
+        text: query.to_owned(),
+        words: words.to_owned(),
+        embedding: embedding.clone(),
+        language: (!is_english).then(|| language.to_owned()),
+        limit: turn.services.config.retrieval.passages,
+    };
+    turn.services.finder.passages(&query).await
+}
+
+fn found(
+    turn: &Turn<'_>,
+    hits: Vec<Hit>,
+    query: String,
+    embedding: Embedding,
+    latest: &str,
+) -> Found {
+    let prompts = turn.services.voice.prompts();
+    let selection = Selection {
+        query: &query,
+        latest,
+        budget: turn.services.config.retrieval.fact_chars,
+        pack: prompts.own_pack(),
+        packs: prompts.packs(),
+    };
+    let facts = select::facts(&hits, &selection);
+    let mut documents: Vec<String> = Vec::new();
+    for hit in &hits {
+        if !documents.contains(&hit.document) {
+            documents.push(hit.document.clone());
+        }
+    }
+    Found {
+        hits,
+        facts,
+        documents,
+        query,
+        embedding,
+    }
+}
+
+impl Found {
+    /// Similarity of the most similar passage or block; 0 when nothing was found.
+    pub(super) fn best_similarity(&self) -> f32 {
+        let blocks = self.hits.iter().flat_map(|hit| &hit.blocks);
+        let passages = self.hits.iter().map(|hit| hit.nearness);
+        let similarity = passages.chain(blocks.map(|block| block.nearness));
+        similarity.fold(0.0, f32::max)
+    }
+
+    /// Leaves out the facts whose passage is less similar to the question than `similarity`.
+    pub(super) fn keep_more_similar_than(&mut self, similarity: f32) {
+        self.facts.retain(|fact| fact.nearness >= Some(similarity));
+    }
+
+    /// The best passage's own words, short enough to be read at a glance, and their source, when it
+    /// is clearly right.
+    pub(super) fn preview(&self, turn: &Turn<'_>) -> Option<(String, Source)> {
+        let best = self.hits.first()?;
+        let is_right = best.nearness >= turn.services.config.retrieval.clear;
+        if !is_right || best.is_internal() {
+            return None;
+        }
+        let prompts = turn.services.voice.prompts();
+        let text = select::excerpt(best, &self.query, prompts.own_pack(), prompts.packs());
+        let source = Source {
+            id: best.document.clone(),
+            title: best.title.clone(),
+            url: best.url.clone(),
+        };
+        (!text.is_empty()).then_some((text, source))
+    }
+}

@@ -1,0 +1,153 @@
+//! The prompt: instructions and conversation first, so that their keys and values are computed once;
+//! then the facts and the question of this turn.
+
+use crm::Message;
+use generate::{PromptMessage, Role};
+use guard::{Grounds, Guard, Passage};
+use jiff::civil::Date;
+use serde::Serialize;
+
+use super::super::decide::Decision;
+use super::super::read::Question;
+use super::super::write::Reply;
+use super::super::{Turn, TurnError, history};
+use super::passages::Found;
+use super::{Assignment, asked, ready, select};
+use crate::desk::{Completeness, Finding};
+use crate::facts::Fact;
+use crate::prompts::PromptError;
+use crate::voice::Voice;
+
+/// What the template of a turn may name.
+#[derive(Debug, Serialize)]
+struct TurnContext<'a> {
+    facts: &'a [String],
+    told: Option<&'a str>,
+    message: &'a str,
+    /// What a long message comes down to.
+    asked: Option<String>,
+    language: &'a str,
+}
+
+/// The prefix of every prompt of a conversation: the instructions, and what was said before.
+pub(in crate::turn) fn prefix(
+    voice: &Voice,
+    today: Date,
+    language: &str,
+    history: &[Message],
+) -> Result<Vec<PromptMessage>, PromptError> {
+    let mut prompt = vec![voice.system_prompt(language, today)?];
+    prompt.extend(history::prompt(history));
+    Ok(prompt)
+}
+
+/// What the model is given on a question, with what the desk and the search found.
+pub(super) fn assign(
+    turn: &Turn<'_>,
+    question: &Question,
+    decision: Decision,
+    finding: Option<Finding>,
+    found: Found,
+) -> Result<Assignment, TurnError> {
+    let settled = finding.as_ref().is_some_and(|finding| finding.settled);
+    let (told, mut facts, focus) = match finding {
+        Some(finding) if finding.completeness == Completeness::Partial => (
+            Some(join(&finding.facts)),
+            finding.facts,
+            Some(finding.focus),
+        ),
+        Some(finding) => (None, finding.facts, Some(finding.focus)),
+        None => (None, Vec::new(), None),
+    };
+    let records: Vec<String> = facts.iter().map(|fact| fact.text.clone()).collect();
+    let titled = |fact: &Fact| format!("{}: {}", fact.label(), fact.prose());
+    let passages: Vec<String> = found.facts.iter().map(titled).collect();
+    // What the customer has been told is not told to the model as a fact to repeat.
+    let background = records.iter().filter(|_| told.is_none());
+    let texts: Vec<String> = background.chain(&passages).cloned().collect();
+    let prompt = prompt(turn, question, &texts, told.as_deref())?;
+    let said = turn
+        .opened
+        .history
+        .iter()
+        .map(|message| message.text.clone());
+    let conversation: Vec<String> = said
+        .chain([turn.opened.text.clone(), question.text.clone()])
+        .collect();
+    let guard = {
+        let passages: Vec<Passage<'_>> = found
+            .facts
+            .iter()
+            .map(|fact| Passage {
+                title: &fact.title,
+                text: &fact.text,
+            })
+            .collect();
+        let prompts = turn.services.voice.prompts();
+        Guard::new(&Grounds {
+            passages: &passages,
+            records: &records,
+            conversation: &conversation,
+            told: told.as_deref().unwrap_or_default(),
+            closed: settled,
+            question: &found.query,
+            company: &turn.services.config.company.name,
+            packs: prompts.packs(),
+            language: turn.language(),
+            facts_language: prompts.fallback(),
+            instructions: &turn.services.instructions,
+        })
+    };
+    facts.extend(found.facts);
+    Ok(Assignment {
+        prompt,
+        guard,
+        apology: ready::apology(turn)?,
+        told,
+        embedding: found.embedding,
+        base: Reply {
+            reaction: decision.reaction,
+            rule: decision.rule,
+            query: Some(found.query),
+            sources: select::sources(&facts),
+            facts,
+            documents: found.documents,
+            focus,
+            ..Reply::default()
+        },
+    })
+}
+
+fn prompt(
+    turn: &Turn<'_>,
+    question: &Question,
+    facts: &[String],
+    told: Option<&str>,
+) -> Result<Vec<PromptMessage>, TurnError> {
+    let (voice, code) = (&turn.services.voice, turn.language());
+    let today = turn.services.clock.today();
+    let mut prompt = prefix(voice, today, code, &turn.opened.history)?;
+    let message = if question.translated {
+        &turn.opened.text
+    } else {
+        &question.text
+    };
+    let context = TurnContext {
+        facts,
+        told,
+        message,
+        asked: asked::asked(message, voice.prompts().own_pack()),
+        language: voice.prompts().language_name(code),
+    };
+    let content = voice.render(code, "turn", &context)?;
+    prompt.push(PromptMessage {
+        role: Role::User,
+        content,
+    });
+    Ok(prompt)
+}
+
+fn join(facts: &[Fact]) -> String {
+    let texts: Vec<&str> = facts.iter().map(|fact| fact.text.as_str()).collect();
+    texts.join(" ")
+}

@@ -1,0 +1,92 @@
+//! A wish that names no product: the most similar ones of the catalogue.
+
+use crm::ProductId;
+use serde::Serialize;
+
+use super::super::decide::{Decision, WishFit};
+use super::super::read::Question;
+use super::super::write::Reply;
+use super::super::{Turn, TurnError};
+use super::ready;
+use super::wish::{Wish, price_limit};
+use crate::desk::Desk;
+
+/// Products looked at: some of them may cost too much.
+const LOOKED_AT: usize = 12;
+/// Products named at most.
+const MOST: usize = 3;
+/// How much less similar to the wish than the best product another one may be.
+const NEAR: f32 = 0.1;
+
+/// What the catalogue has for a wish.
+pub(super) struct Suggestion {
+    pub(super) fit: WishFit,
+    /// The products to name, best first.
+    products: Vec<ProductId>,
+}
+
+#[derive(Serialize)]
+struct SuggestionsContext {
+    count: usize,
+}
+
+/// How the catalogue fits the wish of a message, against a passage whose similarity to it is
+/// `rival`; `None` where it has no wish, or a page may answer it as well.
+pub(super) async fn fit(
+    turn: &Turn<'_>,
+    question: &Question,
+    desk: &Desk<'_>,
+    rival: f32,
+) -> Result<Option<Suggestion>, TurnError> {
+    let text = &question.text;
+    let Some(wish) = Wish::of(text, &question.intent) else {
+        return Ok(None);
+    };
+    let (retrieval, limit) = (&turn.services.config.retrieval, price_limit(text));
+    let embedding = &turn.reading.understanding.embedding;
+    let finder = &turn.services.finder;
+    let mut found = finder.products(text, embedding, LOOKED_AT).await?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    found.retain(|(id, _)| limit.is_none_or(|limit| desk.costs_at_most(id, limit)));
+    let best = found.iter().map(|(_, similarity)| *similarity);
+    let best = best.fold(0.0, f32::max);
+    let is_plain = wish == Wish::Plain;
+    if best < retrieval.floor || !is_plain && best <= rival {
+        let fit = Suggestion {
+            fit: WishFit::NothingFits,
+            products: Vec::new(),
+        };
+        return Ok((is_plain && rival < retrieval.clear).then_some(fit));
+    }
+    let near = found
+        .into_iter()
+        .filter(|(_, similarity)| *similarity >= best - NEAR);
+    Ok(Some(Suggestion {
+        fit: WishFit::Fits,
+        products: near.map(|(id, _)| id).take(MOST).collect(),
+    }))
+}
+
+/// The suggestion in words; `None` when the catalogue has none of the products any more.
+pub(super) fn reply(
+    turn: &Turn<'_>,
+    desk: &Desk<'_>,
+    suggestion: Suggestion,
+    decision: Decision,
+) -> Result<Option<Reply>, TurnError> {
+    let Some(finding) = desk.suggest(&suggestion.products)? else {
+        return Ok(None);
+    };
+    let context = SuggestionsContext {
+        count: finding.facts.len(),
+    };
+    let voice = &turn.services.voice;
+    let opening = voice.render(turn.language(), "suggestions", &context)?;
+    let reply = ready::desk_reply(turn, finding, decision)?;
+    Ok(Some(Reply {
+        text: format!("{opening} {}", reply.text),
+        ..reply
+    }))
+}

@@ -1,0 +1,399 @@
+//! A shop of doubles: turns run on it in milliseconds, without weights, index or database.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use crm::{
+    Author, Conversation, ConversationId, ConversationState, CrmError, Customer, CustomerId,
+    FinishedTurn, Message, Millis, Order, ProductId, TurnId,
+};
+use generate::{Generator, Scripted, Silent};
+use language::sentences::Boundaries;
+use parking_lot::{Mutex, RwLock};
+use retrieval::{Embedding, NearBlock};
+use serde_json::json;
+use understand::{Language, Ranking, Scored, Understanding};
+use uuid::Uuid;
+
+use super::services::{Finder, Reader, Records, Services};
+use super::{Delivered, TurnError, answer};
+use crate::audience::{Event, Hub, Listener};
+use crate::clock::TestClock;
+use crate::config::Config;
+use crate::desk::Catalogue;
+use crate::library::{Hit, Query};
+use crate::prompts::Prompts;
+use crate::voice::Voice;
+
+/// What the heads make of a message.
+#[derive(Clone, Debug)]
+pub(super) struct Meaning {
+    pub(super) intent: (&'static str, f32),
+    pub(super) negative: f32,
+    pub(super) concern: (&'static str, f32),
+    pub(super) language: &'static str,
+}
+
+impl Default for Meaning {
+    fn default() -> Self {
+        Self {
+            intent: ("general_question", 0.6),
+            negative: 0.1,
+            concern: ("none", 1.0),
+            language: "en",
+        }
+    }
+}
+
+/// The shop.
+pub(super) struct Shop {
+    pub(super) config: Config,
+    pub(super) conversation: Conversation,
+    pub(super) customer: Option<Customer>,
+    pub(super) orders: Vec<Order>,
+    pub(super) products: Vec<crm::Product>,
+    /// What any message means.
+    pub(super) meaning: Meaning,
+    /// What any search finds.
+    pub(super) hits: Vec<Hit>,
+    /// Products that any wish finds, with their similarity.
+    pub(super) nearest: Vec<(ProductId, f32)>,
+    pub(super) generator: Arc<dyn Generator>,
+}
+
+/// What became of a message.
+pub(super) struct Outcome {
+    /// What was stored; `None` where there was nothing to answer.
+    pub(super) finished: Option<FinishedTurn>,
+    /// What the listeners heard, in order.
+    pub(super) events: Vec<Event>,
+    /// Queries that were embedded for the search alone.
+    pub(super) embedded: Vec<String>,
+}
+
+impl Outcome {
+    fn record(&self) -> &serde_json::Value {
+        &self.finished.as_ref().unwrap().outcome.record
+    }
+
+    /// The reply's words.
+    pub(super) fn text(&self) -> &str {
+        &self.finished.as_ref().unwrap().messages[0].text
+    }
+
+    /// What the bot did.
+    pub(super) fn action(&self) -> &str {
+        &self.finished.as_ref().unwrap().outcome.action
+    }
+
+    /// The rule that decided it.
+    pub(super) fn rule(&self) -> &str {
+        self.record()["rule"].as_str().unwrap()
+    }
+
+    /// Ids of the quick replies offered.
+    pub(super) fn quick_replies(&self) -> Vec<String> {
+        let offered = &self.finished.as_ref().unwrap().messages[0].quick_replies;
+        let ids = offered.as_array().unwrap().iter();
+        ids.map(|reply| reply["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// What was streamed before the reply.
+    pub(super) fn pieces(&self) -> String {
+        let pieces = self.events.iter().filter_map(|event| match event {
+            Event::Piece { text, .. } => Some(text.as_str()),
+            Event::Began { .. }
+            | Event::Stopped
+            | Event::Preview { .. }
+            | Event::Said(_)
+            | Event::HandedOver
+            | Event::Closed
+            | Event::Failed { .. } => None,
+        });
+        pieces.collect()
+    }
+}
+
+impl Shop {
+    pub(super) fn new() -> Self {
+        let mut config = Config::default();
+        config.company.name = "Harbour Lamps".into();
+        config.generate.read_ahead = false;
+        Self {
+            config,
+            conversation: Conversation {
+                id: ConversationId(Uuid::from_u128(1)),
+                channel: "web".into(),
+                thread: "1".into(),
+                customer: None,
+                state: ConversationState::Bot,
+                language: Some("en".into()),
+                memory: serde_json::Value::Null,
+                last_seq: 2,
+                answered_seq: 0,
+                created_at: Millis(0),
+            },
+            customer: None,
+            orders: Vec::new(),
+            products: Vec::new(),
+            meaning: Meaning::default(),
+            hits: Vec::new(),
+            nearest: Vec::new(),
+            generator: Arc::new(Silent),
+        }
+    }
+
+    /// A page is found, as similar to any question as told.
+    pub(super) fn with_page(mut self, title: &str, text: &str, similarity: f32) -> Self {
+        let blocks = retrieval::blocks(text, &Boundaries::default()).into_iter();
+        self.hits.push(Hit {
+            document: title.to_lowercase(),
+            ordinal: 0,
+            title: title.into(),
+            text: text.into(),
+            blocks: blocks
+                .map(|block| NearBlock {
+                    block,
+                    nearness: similarity,
+                })
+                .collect(),
+            url: None,
+            nearness: similarity,
+            score: 1.0,
+        });
+        self
+    }
+
+    /// The model writes this.
+    pub(super) fn writing(mut self, text: &str) -> Self {
+        self.generator = Arc::new(Scripted::replies([text]));
+        self
+    }
+
+    /// Ada is signed in, with an order that has been sent.
+    pub(super) fn with_ada(mut self) -> Self {
+        let read = |value: serde_json::Value| serde_json::from_value(value).unwrap();
+        let ada: Customer =
+            read(json!({ "id": "C-1", "name": "Ada Quill", "payment_methods": [] }));
+        self.conversation.customer = Some(ada.id.clone());
+        self.customer = Some(ada);
+        self.orders = serde_json::from_value(json!([{
+            "id": "#H1001", "customer": "C-1", "status": "shipped", "placed_on": "2026-11-18",
+            "items": [{ "product": "P-1", "name": "Ship Lamp", "quantity": 1, "price": 4900 }],
+            "total": 4900, "shipments": [{ "carrier": "Gull Post", "tracking": ["GP111111"] }],
+        }]))
+        .unwrap();
+        self
+    }
+
+    /// Answers `text`.
+    pub(super) async fn ask(&self, text: &str) -> Outcome {
+        self.ask_all(&[text], None).await
+    }
+
+    /// Answers a burst, of whose messages the last is a press of `pressed`.
+    pub(super) async fn ask_all(&self, texts: &[&str], pressed: Option<&str>) -> Outcome {
+        let records = Arc::new(Kept {
+            conversation: Conversation {
+                last_seq: i64::try_from(texts.len()).unwrap(),
+                ..self.conversation.clone()
+            },
+            messages: texts
+                .iter()
+                .enumerate()
+                .map(|(at, text)| message(at, text, pressed.filter(|_| at + 1 == texts.len())))
+                .collect(),
+            customer: self.customer.clone(),
+            orders: self.orders.clone(),
+            finished: Mutex::default(),
+        });
+        let finder = Arc::new(Found {
+            hits: self.hits.clone(),
+            nearest: self.nearest.clone(),
+            embedded: Mutex::default(),
+        });
+        let hub: Arc<Hub> = Arc::default();
+        let mut listener = hub.listen(self.conversation.id);
+        let voice = Voice::new(
+            Arc::new(Prompts::builtin().unwrap()),
+            Arc::new(self.config.company.clone()),
+        );
+        let clock = Arc::new(TestClock::default());
+        let today = crate::clock::Clock::today(&*clock);
+        let products = self.products.clone();
+        let catalogue = Catalogue::new(products, voice.prompts().own_pack());
+        let services = Services {
+            records: Arc::clone(&records) as _,
+            reader: Arc::new(Heads(self.meaning.clone())),
+            finder: Arc::clone(&finder) as _,
+            catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
+            generator: Arc::clone(&self.generator),
+            instructions: voice.instructions(today).unwrap(),
+            voice,
+            hub: Arc::clone(&hub),
+            clock,
+            config: Arc::new(self.config.clone()),
+        };
+        let turn = TurnId(Uuid::from_u128(9));
+        let answered = answer(&services, self.conversation.id, turn, &Delivered::default()).await;
+        answered.unwrap();
+        let finished = records.finished.lock().take();
+        let embedded = std::mem::take(&mut *finder.embedded.lock());
+        Outcome {
+            finished,
+            events: heard(&mut listener),
+            embedded,
+        }
+    }
+
+    /// The shop as the conversation goes on after `outcome`.
+    pub(super) fn after(mut self, outcome: &Outcome) -> Self {
+        self.conversation.memory = outcome.finished.as_ref().unwrap().memory.clone();
+        self
+    }
+}
+
+fn message(at: usize, text: &str, pressed: Option<&str>) -> Message {
+    Message {
+        seq: i64::try_from(at).unwrap() + 1,
+        author: Author::Customer,
+        text: text.into(),
+        sources: json!([]),
+        quick_replies: json!([]),
+        client_id: Some(at.to_string()),
+        pressed: pressed.map(str::to_owned),
+        at: Millis(1),
+    }
+}
+
+fn heard(listener: &mut Listener) -> Vec<Event> {
+    let mut events = Vec::new();
+    while let Ok(event) = listener.try_recv() {
+        events.push((*event).clone());
+    }
+    events
+}
+
+/// Records of one conversation.
+struct Kept {
+    conversation: Conversation,
+    messages: Vec<Message>,
+    customer: Option<Customer>,
+    orders: Vec<Order>,
+    finished: Mutex<Option<FinishedTurn>>,
+}
+
+#[async_trait]
+impl Records for Kept {
+    async fn find_conversation(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<Conversation>, CrmError> {
+        Ok((id == self.conversation.id).then(|| self.conversation.clone()))
+    }
+
+    async fn unanswered_messages(&self, _: &Conversation) -> Result<Vec<Message>, CrmError> {
+        Ok(self.messages.clone())
+    }
+
+    async fn recent_messages(&self, _: ConversationId, _: u32) -> Result<Vec<Message>, CrmError> {
+        Ok(self.messages.clone())
+    }
+
+    async fn find_customer(&self, _: &CustomerId) -> Result<Option<Customer>, CrmError> {
+        Ok(self.customer.clone())
+    }
+
+    async fn orders_of(&self, _: &CustomerId) -> Result<Vec<Order>, CrmError> {
+        Ok(self.orders.clone())
+    }
+
+    async fn finish_turn(&self, turn: FinishedTurn) -> Result<Vec<Message>, CrmError> {
+        let stored = turn.messages.iter().map(|new| Message {
+            author: new.author,
+            client_id: None,
+            ..message(7, &new.text, None)
+        });
+        let stored = stored.collect();
+        *self.finished.lock() = Some(turn);
+        Ok(stored)
+    }
+}
+
+/// Heads that make the same of every message.
+struct Heads(Meaning);
+
+#[async_trait]
+impl Reader for Heads {
+    async fn language(&self, _: &str, _: &Language) -> Result<Language, TurnError> {
+        Ok(Language::from_tag(self.0.language))
+    }
+
+    async fn understand(&self, _: &str, language: &Language) -> Result<Understanding, TurnError> {
+        let ranking = |(label, probability): (&str, f32)| {
+            let scored = |label: &str, probability| Scored {
+                label: label.into(),
+                probability,
+            };
+            Ranking::new(vec![
+                scored(label, probability),
+                scored("other", 1.0 - probability),
+            ])
+        };
+        Ok(Understanding {
+            intent: ranking(self.0.intent),
+            sentiment: ranking(("negative", self.0.negative)),
+            concern: ranking(self.0.concern),
+            emotions: Ranking::new(Vec::new()),
+            language: language.clone(),
+            embedding: embedding(),
+        })
+    }
+
+    fn version(&self) -> String {
+        "doubles".into()
+    }
+}
+
+fn embedding() -> Embedding {
+    Embedding::normalised(vec![1.0, 0.0]).unwrap()
+}
+
+/// An index that finds the same for every query.
+struct Found {
+    hits: Vec<Hit>,
+    nearest: Vec<(ProductId, f32)>,
+    embedded: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Finder for Found {
+    fn spelled(&self, message: &str) -> String {
+        message.to_owned()
+    }
+
+    async fn embed(&self, query: &str) -> Result<Embedding, TurnError> {
+        self.embedded.lock().push(query.to_owned());
+        Ok(embedding())
+    }
+
+    async fn passages(&self, query: &Query) -> Result<Vec<Hit>, TurnError> {
+        Ok(self.hits.iter().take(query.limit).cloned().collect())
+    }
+
+    async fn products(
+        &self,
+        _: &str,
+        _: &Embedding,
+        limit: usize,
+    ) -> Result<Vec<(ProductId, f32)>, TurnError> {
+        Ok(self.nearest.iter().take(limit).cloned().collect())
+    }
+
+    async fn similarity(&self, _: &Embedding, texts: Vec<String>) -> Result<Vec<f32>, TurnError> {
+        let best = self.hits.iter().map(|hit| hit.nearness);
+        let best = best.fold(0.0, f32::max);
+        Ok(vec![best; texts.len()])
+    }
+}
