@@ -11,6 +11,7 @@
 //! spaces). No function here names a language.
 
 pub mod days;
+mod detection;
 mod lexicon;
 mod pack;
 mod packs;

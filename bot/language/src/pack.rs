@@ -8,9 +8,11 @@ use regex::Regex;
 use rust_stemmers::{Algorithm, Stemmer};
 
 use crate::days::RelativeDays;
+use crate::detection::Scripts;
 use crate::phrases::whole;
 use crate::sections::{ComposedPhrases, Section, Sections};
 use crate::sentences::Boundaries;
+use crate::validate::Fault;
 use crate::values::NumberReader;
 use crate::wording::Repairs;
 use crate::words::Forms;
@@ -29,6 +31,7 @@ struct Inner {
     boundaries: Boundaries,
     deeds: Vec<String>,
     deeds_apart: Vec<ComposedPhrases>,
+    scripts: Option<Scripts>,
 }
 
 impl fmt::Debug for Pack {
@@ -47,18 +50,19 @@ impl PartialEq for Pack {
 impl Eq for Pack {}
 
 impl Pack {
-    /// Prepares `sections`, which have been validated but for their patterns.
+    /// Prepares `sections`.
     ///
     /// # Errors
-    /// The entry that is no pattern, and why.
-    pub(crate) fn new(tag: &str, sections: Sections) -> Result<Self, (String, String)> {
+    /// A pattern or the name of a script that is none.
+    pub(crate) fn new(tag: &str, sections: Sections) -> Result<Self, Fault> {
         let citing = sections.wording.iter().flat_map(|wording| &wording.citing);
         let citing = citing
             .map(|pattern| {
                 Regex::new(&format!("(?i){pattern}"))
-                    .map_err(|error| (pattern.clone(), error.to_string()))
+                    .map_err(|error| Fault::pattern("wording.citing", pattern, &error))
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let scripts = Scripts::of(&sections).map_err(|script| Fault::script(&script))?;
         let (deeds, deeds_apart) = deeds(&sections);
         let third_person = sections
             .wording
@@ -76,6 +80,7 @@ impl Pack {
             boundaries: Boundaries::new(sections.sentences.as_ref()),
             deeds,
             deeds_apart,
+            scripts,
             sections,
         })))
     }
@@ -159,6 +164,10 @@ impl Pack {
             subjects.any(|subject| whole(text, subject).any(|(_, end)| later(end, &deed.verbs)))
         };
         crate::contains(text, &self.0.deeds) || self.0.deeds_apart.iter().any(is_apart)
+    }
+
+    pub(crate) fn scripts(&self) -> Option<&Scripts> {
+        self.0.scripts.as_ref()
     }
 
     pub(crate) fn forms(&self) -> &Arc<Forms> {

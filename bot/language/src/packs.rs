@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::detection::by_script;
 use crate::sections::Sections;
 use crate::sentences::Boundaries;
 use crate::{Pack, validate};
@@ -75,6 +76,13 @@ impl Packs {
         self.0.packs.values()
     }
 
+    /// The pack of the language that the script of `text` gives away; `None` for a text in Latin
+    /// letters, or mostly so.
+    #[must_use]
+    pub fn by_script(&self, text: &str) -> Option<&Pack> {
+        by_script(self.iter(), text)
+    }
+
     /// How sentences end in a text whose language is not known.
     #[must_use]
     pub fn boundaries(&self) -> &Boundaries {
@@ -95,17 +103,12 @@ fn read(tag: &str, source: &str) -> Result<Pack, PackError> {
             plain_reason(source, at, error.message()),
         )
     })?;
-    if let Some(fault) = validate::first_fault(&sections) {
-        return Err(invalid(
-            line_of(source, &fault.key, fault.entry.as_deref()),
-            fault.reason(),
-        ));
-    }
-    Pack::new(tag, sections).map_err(|(pattern, cause)| {
-        let last = cause.lines().last().unwrap_or_default().to_owned();
-        let reason = format!("key \"wording.citing\": {pattern:?} is no pattern: {last}");
-        invalid(line_of(source, "wording.citing", Some(&pattern)), reason)
-    })
+    let faulty = |fault: validate::Fault| {
+        let line = line_of(source, &fault.key, fault.entry.as_deref());
+        invalid(line, fault.reason())
+    };
+    validate::first_fault(&sections).map_or(Ok(()), |fault| Err(faulty(fault)))?;
+    Pack::new(tag, sections).map_err(faulty)
 }
 
 /// The parser's message, with the key that it is about.
@@ -278,6 +281,31 @@ pub(crate) mod tests {
         ] {
             let error = error(source);
             assert!(error.starts_with(told), "{error}\nis not\n{told}");
+        }
+    }
+
+    #[test]
+    fn a_script_gives_its_language_away() {
+        for (text, tag) in [
+            (
+                "急死我了，everyone pay转错钱了！！多久之内可以取消？",
+                Some("zh"),
+            ),
+            ("注文した商品はいつ届きますか", Some("ja")),
+            ("iPhone Pro Max のケースはありますか", Some("ja")),
+            ("내 주문은 어디 있나요?", Some("ko")),
+            ("Где мой заказ?", Some("ru")),
+            ("أين طلبي؟", Some("ar")),
+            ("איפה ההזמנה שלי?", Some("he")),
+            ("Πού είναι η παραγγελία μου;", Some("el")),
+            ("मेरा ऑर्डर कहाँ है?", Some("hi")),
+            ("สินค้าของฉันอยู่ที่ไหน", Some("th")),
+            ("Is the Δ-9 lamp in stock?", None),
+            ("Wo bleibt mein Paket für Zoë?", None),
+            ("ok 👍", None),
+            ("", None),
+        ] {
+            assert_eq!(ALL.by_script(text).map(Pack::tag), tag, "{text}");
         }
     }
 

@@ -55,6 +55,10 @@ pub struct Sections {
 pub struct Detection {
     /// Unicode scripts of which this is the language most written: `["Han"]`.
     pub scripts: Vec<String>,
+    /// Whether a single letter of them decides, whatever stands beside it: a text of Han and Kana
+    /// is in the language of Kana.
+    #[serde(default)]
+    pub decisive: bool,
 }
 
 /// How a text is cut into words.

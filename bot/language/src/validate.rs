@@ -21,6 +21,19 @@ impl Fault {
         }
     }
 
+    /// An entry that is no pattern.
+    pub(crate) fn pattern(key: &str, pattern: &str, cause: &regex::Error) -> Self {
+        let cause = cause.to_string();
+        let last = cause.lines().last().unwrap_or_default().to_owned();
+        Self::new(key, pattern, format!("{pattern:?} is no pattern: {last}"))
+    }
+
+    /// A name that is no script's.
+    pub(crate) fn script(name: &str) -> Self {
+        let what = format!("Unicode has no script {name:?}");
+        Self::new("detection.scripts", name, what)
+    }
+
     pub(crate) fn reason(&self) -> String {
         format!("key \"{}\": {}", self.key, self.what)
     }

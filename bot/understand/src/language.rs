@@ -1,8 +1,8 @@
 //! Which language a message is written in.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
+use ::language::Packs;
 use lingua::{IsoCode639_1, LanguageDetector, LanguageDetectorBuilder};
 
 /// A language, as its two-letter BCP 47 tag.
@@ -42,9 +42,11 @@ impl fmt::Display for Language {
     }
 }
 
-/// Tells languages apart, also in a few words.
+/// Tells languages apart, also in a few words: by their script, as their packs have it, and those of
+/// Latin letters by their letters.
 pub struct Languages {
     detector: LanguageDetector,
+    packs: Packs,
 }
 
 impl fmt::Debug for Languages {
@@ -53,22 +55,22 @@ impl fmt::Debug for Languages {
     }
 }
 
-impl Default for Languages {
-    fn default() -> Self {
+impl Languages {
+    /// Knows the scripts of `packs`, and the letters of all languages that the program was built
+    /// with.
+    pub fn new(packs: Packs) -> Self {
         Self {
             detector: LanguageDetectorBuilder::from_all_languages().build(),
+            packs,
         }
     }
-}
 
-impl Languages {
     /// The language of `text`. What is too short or too unclear to tell is in `usual`, the language
     /// of the conversation so far.
     pub fn detect(&self, text: &str, usual: &Language) -> Language {
         let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-        let by_script = script(text);
-        if let Some(language) = by_script {
-            return language;
+        if let Some(pack) = self.packs.by_script(text) {
+            return Language(pack.tag().to_owned());
         }
         if letters < 4 {
             return usual.clone();
@@ -103,48 +105,30 @@ fn tag(code: IsoCode639_1) -> String {
     code.to_string().to_lowercase()
 }
 
-/// The language of a text whose script settles it.
-fn script(text: &str) -> Option<Language> {
-    let count = |range: fn(char) -> bool| text.chars().filter(|c| range(*c)).count();
-    let kana = count(|c| matches!(c, '\u{3040}'..='\u{30ff}'));
-    let han = count(|c| matches!(c, '\u{3400}'..='\u{9fff}'));
-    let hangul = count(|c| matches!(c, '\u{ac00}'..='\u{d7af}'));
-    let latin_words = text
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .filter(|word| word.len() > 1)
-        .count();
-    if kana > 0 {
-        Some(Language("ja".into()))
-    } else if hangul > 0 {
-        Some(Language("ko".into()))
-    } else if han > 0 && han >= latin_words {
-        Some(Language("zh".into()))
-    } else {
-        // Of each of these scripts, the language most written in it.
-        const OTHERS: &[(&str, RangeInclusive<char>)] = &[
-            ("ru", '\u{400}'..='\u{4ff}'),
-            ("ar", '\u{600}'..='\u{6ff}'),
-            ("he", '\u{590}'..='\u{5ff}'),
-            ("el", '\u{370}'..='\u{3ff}'),
-            ("hi", '\u{900}'..='\u{97f}'),
-            ("th", '\u{e00}'..='\u{e7f}'),
-        ];
-        let letters =
-            |range: &RangeInclusive<char>| text.chars().filter(|c| range.contains(c)).count();
-        let found = OTHERS
-            .iter()
-            .find(|(_, range)| letters(range) > latin_words);
-        found.map(|(tag, _)| Language((*tag).into()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
     use super::*;
+
+    /// With the packs of `prompts/`.
+    fn languages() -> Languages {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../prompts");
+        let mut sources = BTreeMap::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if let Ok(text) = std::fs::read_to_string(path.join("language.toml")) {
+                let tag = path.file_name().unwrap().to_string_lossy().into_owned();
+                sources.insert(tag, text);
+            }
+        }
+        Languages::new(Packs::from_sources(&sources).unwrap())
+    }
 
     #[test]
     fn whole_sentences_are_told_apart() {
-        let languages = Languages::default();
+        let languages = languages();
         let en = Language::english();
         for (text, expected) in [
             (
@@ -172,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_too_short_keeps_the_language_of_the_conversation() {
-        let languages = Languages::default();
+        let languages = languages();
         for text in ["ok", "👍👍", "", "12345", "#W2611340"] {
             assert_eq!(
                 languages.detect(text, &Language::from_tag("es")).as_str(),

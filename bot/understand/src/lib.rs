@@ -13,6 +13,7 @@ mod spelling;
 mod train;
 mod tune;
 
+use ::language::Packs;
 use retrieval::{Branch, Embedding, Encoder, EncoderError, Reading};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
@@ -20,7 +21,7 @@ use unicode_segmentation::UnicodeSegmentation;
 pub use examples::{Example, NO_CONCERN, read_examples};
 pub use head::{Head, Ranking, Scored};
 pub use heads::{CONCERN, EMOTIONS, Heads, HeadsError, INTENT, SENTIMENT};
-pub use language::{Language, Languages};
+pub use self::language::{Language, Languages};
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
 pub use train::{TrainError, TrainOptions, Trained, train};
@@ -111,8 +112,15 @@ impl Understander {
         Ok(Self {
             encoder,
             families,
-            languages: Languages::default(),
+            languages: Languages::new(Packs::default()),
         })
+    }
+
+    /// The same, telling languages by the scripts of `packs` as well.
+    #[must_use]
+    pub fn with_packs(mut self, packs: Packs) -> Self {
+        self.languages = Languages::new(packs);
+        self
     }
 
     /// Version of the heads, as outcomes record it: that of the last file.
