@@ -18,10 +18,10 @@ use retrieval::{Branch, Embedding, Encoder, EncoderError, Reading};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
+pub use self::language::{Language, Languages};
 pub use examples::{Example, NO_CONCERN, read_examples};
 pub use head::{Head, Ranking, Scored};
 pub use heads::{CONCERN, EMOTIONS, Heads, HeadsError, INTENT, SENTIMENT};
-pub use self::language::{Language, Languages};
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
 pub use train::{TrainError, TrainOptions, Trained, train};
