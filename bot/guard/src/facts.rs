@@ -46,56 +46,38 @@ pub(crate) fn bound_values(grounds: &Grounds<'_>, reader: &Reader<'_>) -> Vec<Bo
     let is_neighbour = |(title, fit): &(Statement, f32)| {
         best.is_some_and(|(best, most)| *fit < most - NEIGHBOUR && title.shares_a_word_with(best))
     };
-    let pages = grounds.packs.get(grounds.facts_language);
-    // Records are told in the reply's language, with amounts as the company writes them.
-    let told = grounds.packs.get(grounds.language);
+    let bind = |title, text, neighbours| bound_in(grounds, reader, (title, text), neighbours);
     let records = grounds.records.iter();
-    let of_records = records.flat_map(|record| {
-        let bound = Bound {
-            grounds,
-            reader,
-            packs: [told, pages],
-        };
-        bound.values_of("", record, false)
-    });
+    let of_records = records.flat_map(|record| bind("", record, false));
     let of_passages = grounds
         .passages
         .iter()
         .zip(&titles)
-        .flat_map(|(passage, title)| {
-            let bound = Bound {
-                grounds,
-                reader,
-                packs: [pages, pages],
-            };
-            bound.values_of(passage.title, passage.text, is_neighbour(title))
-        });
+        .flat_map(|(passage, title)| bind(passage.title, passage.text, is_neighbour(title)));
     of_records.chain(of_passages).collect()
 }
 
-/// Binds the values of a text to their sentences.
-struct Bound<'a> {
-    grounds: &'a Grounds<'a>,
-    reader: &'a Reader<'a>,
-    /// The languages that the text's numbers may be written in.
-    packs: [Option<&'a Pack>; 2],
-}
-
-impl Bound<'_> {
-    fn values_of(&self, title: &str, text: &str, neighbours: bool) -> Vec<BoundValue> {
-        let sentences = facts_sentences(self.grounds, text);
-        let mut bound = Vec::new();
-        for sentence in sentences.iter().map(String::as_str).chain([title]) {
-            let of = self.reader.statement(&format!("{title} {sentence}"));
-            let values = readings(sentence, self.packs).into_iter();
-            bound.extend(values.map(|value| BoundValue {
-                value,
-                of: of.clone(),
-                neighbours,
-            }));
-        }
-        bound
+/// The values of a text, each bound to its sentence. They are read in either language: records are
+/// told in the reply's, with amounts as the company writes them, and some pages are written in it.
+fn bound_in(
+    grounds: &Grounds<'_>,
+    reader: &Reader<'_>,
+    (title, text): (&str, &str),
+    neighbours: bool,
+) -> Vec<BoundValue> {
+    let packs = [grounds.language, grounds.facts_language].map(|tag| grounds.packs.get(tag));
+    let sentences = facts_sentences(grounds, text);
+    let mut bound = Vec::new();
+    for sentence in sentences.iter().map(String::as_str).chain([title]) {
+        let of = reader.statement(&format!("{title} {sentence}"));
+        let values = readings(sentence, packs).into_iter();
+        bound.extend(values.map(|value| BoundValue {
+            value,
+            of: of.clone(),
+            neighbours,
+        }));
     }
+    bound
 }
 
 fn facts_sentences(grounds: &Grounds<'_>, text: &str) -> Vec<String> {

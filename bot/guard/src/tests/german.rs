@@ -63,6 +63,25 @@ fn german_values_are_those_of_english_facts() {
 }
 
 #[test]
+fn values_of_a_german_page_among_english_ones_are_read_as_german() {
+    let guard = Case {
+        language: "de",
+        passages: &[Passage {
+            title: "Versand",
+            text: "Nach Irland kostet der Versand 4,90 €, ab dem 24.11. nichts.",
+        }],
+        ..NOTHING
+    }
+    .guard();
+    assert_eq!(guard.check("Der Versand kostet 4,90 €."), Ok(()));
+    assert_eq!(guard.check("Am 24. November kostet er nichts."), Ok(()));
+    assert_eq!(
+        guard.check("Der Versand kostet 4,95 €."),
+        Err(Withheld::Value("4.95".into()))
+    );
+}
+
+#[test]
 fn german_deeds_links_and_holes_are_withheld() {
     let guard = german_guard("en");
     for sentence in [
