@@ -1,11 +1,14 @@
 //! A language's pack, ready for use.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
 use regex::Regex;
 use rust_stemmers::{Algorithm, Stemmer};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
 
 use crate::days::RelativeDays;
 use crate::detection::Scripts;
@@ -209,31 +212,13 @@ fn deeds(sections: &Sections) -> (Vec<String>, Vec<ComposedPhrases>) {
     (phrases, apart)
 }
 
-/// The Snowball algorithm of this name.
+/// The Snowball algorithm of this name, in lower case.
 pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
-    let all: HashMap<&str, Algorithm> = [
-        ("arabic", Algorithm::Arabic),
-        ("armenian", Algorithm::Armenian),
-        ("danish", Algorithm::Danish),
-        ("dutch", Algorithm::Dutch),
-        ("english", Algorithm::English),
-        ("finnish", Algorithm::Finnish),
-        ("french", Algorithm::French),
-        ("german", Algorithm::German),
-        ("greek", Algorithm::Greek),
-        ("hungarian", Algorithm::Hungarian),
-        ("italian", Algorithm::Italian),
-        ("norwegian", Algorithm::Norwegian),
-        ("portuguese", Algorithm::Portuguese),
-        ("romanian", Algorithm::Romanian),
-        ("russian", Algorithm::Russian),
-        ("spanish", Algorithm::Spanish),
-        ("swedish", Algorithm::Swedish),
-        ("tamil", Algorithm::Tamil),
-        ("turkish", Algorithm::Turkish),
-    ]
-    .into();
-    all.get(name).copied()
+    let first = name.chars().next().filter(|first| first.is_lowercase())?;
+    let rest = name.get(first.len_utf8()..)?;
+    let variant = format!("{}{rest}", first.to_uppercase());
+    let read: Result<_, ValueError> = Algorithm::deserialize(variant.into_deserializer());
+    read.ok()
 }
 
 pub(crate) fn stemmer(name: &str) -> Option<Stemmer> {
