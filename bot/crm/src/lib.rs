@@ -2,7 +2,8 @@
 //!
 //! [`Store`] is the whole of it; its methods are grouped by file in `store`. What they do is
 //! written once in `sql`, which is compiled for each database: `sqlite` and `postgres` hold what
-//! differs. [`import`] and [`export`] are the way in and out for files.
+//! differs. [`import`] and [`export`] are the way in and out for files, [`copy`](mod@copy) moves a
+//! whole store.
 
 #![expect(
     clippy::duplicate_mod,
@@ -11,6 +12,7 @@
 
 mod changes;
 mod clean;
+pub mod copy;
 mod error;
 pub mod export;
 pub mod import;

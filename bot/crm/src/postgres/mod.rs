@@ -84,6 +84,26 @@ async fn begin(writer: &PgPool) -> Result<sql::Tx, sqlx::Error> {
     writer.begin().await
 }
 
+/// Begins a transaction that sees one state of the store, that of its first statement.
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// Makes a text of a JSON value.
+const FROM_JSON: &str = "::TEXT";
+
+/// Makes a JSON value of a text.
+const TO_JSON: &str = "::JSONB";
+
+/// Sets the counter of the events' numbers behind the highest one.
+async fn set_counters(tx: &mut sql::Tx) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT setval(pg_get_serial_sequence('events', 'id'), COALESCE(MAX(id), 0) + 1, FALSE)
+         FROM events",
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 fn pool_options(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)

@@ -1,7 +1,7 @@
 //! The SQL, written once and compiled twice: as part of `sqlite` and as part of `postgres`.
 //!
 //! The parent module says which database `Db` is and defines what differs: how a transaction
-//! begins, the macro `for_update!`, and what an error means. Placeholders are `$1`, `$2`..., which
+//! begins, the macro `for_update!`, how JSON becomes text, and what an error means. Placeholders are `$1`, `$2`..., which
 //! both databases read; integers are bound as `i16` or `i64`; JSON goes through
 //! [`Json`](sqlx::types::Json).
 //!
@@ -11,6 +11,7 @@
 pub(crate) mod changes;
 pub(crate) mod company;
 pub(crate) mod conversations;
+pub(crate) mod copying;
 pub(crate) mod customers;
 pub(crate) mod events;
 #[cfg(test)]
@@ -48,6 +49,11 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
+    /// Where the store is, in words for a person.
+    pub(crate) fn name(&self) -> &str {
+        &self.store
+    }
+
     /// The connections that read.
     pub(crate) fn readers(&self) -> &Pool {
         &self.readers

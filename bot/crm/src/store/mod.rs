@@ -14,6 +14,7 @@
 
 use std::path::Path;
 
+use crate::copy::Side;
 use crate::error::CrmError;
 use crate::location::Location;
 use crate::{postgres, sqlite};
@@ -119,5 +120,37 @@ impl Store {
             Engine::Sqlite(engine) => sqlite::close(engine).await,
             Engine::Postgres(engine) => postgres::close(engine).await,
         }
+    }
+
+    /// Where the store is, in words for a person.
+    pub(crate) fn name(&self) -> &str {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.name(),
+            Engine::Postgres(engine) => engine.name(),
+        }
+    }
+
+    /// A snapshot to be copied.
+    pub(crate) async fn copied_from(&self) -> Result<Box<dyn Side>, CrmError> {
+        Ok(match &self.engine {
+            Engine::Sqlite(engine) => {
+                Box::new(sqlite::sql::copying::Session::reading(engine).await?)
+            }
+            Engine::Postgres(engine) => {
+                Box::new(postgres::sql::copying::Session::reading(engine).await?)
+            }
+        })
+    }
+
+    /// A transaction to be filled with a copy.
+    pub(crate) async fn copied_to(&self) -> Result<Box<dyn Side>, CrmError> {
+        Ok(match &self.engine {
+            Engine::Sqlite(engine) => {
+                Box::new(sqlite::sql::copying::Session::writing(engine).await?)
+            }
+            Engine::Postgres(engine) => {
+                Box::new(postgres::sql::copying::Session::writing(engine).await?)
+            }
+        })
     }
 }
