@@ -8,7 +8,6 @@ use tokio_util::task::TaskTracker;
 
 use crm::Store;
 
-use crate::audience::Hub;
 use crate::auth::ConversationKeys;
 use crate::config::Config;
 use crate::door::{Dispatcher, Door};
@@ -24,8 +23,6 @@ pub(crate) struct App {
     pub store: Store,
     /// What any channel may do to a conversation.
     pub door: Arc<Door>,
-    /// Who listens.
-    pub hub: Arc<Hub>,
     /// What starts turns.
     pub dispatcher: Arc<Dispatcher>,
     /// What turns work with.

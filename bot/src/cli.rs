@@ -47,7 +47,7 @@ enum Command {
     /// Withdraw articles or products, or erase a customer's data
     Remove(commands::remove::RemoveArgs),
     /// Move the CRM store between SQLite and PostgreSQL
-    // Store(commands::store::StoreArgs),
+    Store(commands::store::StoreArgs),
     /// Build the search index anew beside the one in use, and switch over
     Index,
     /// Train the classifier's heads on your own labelled messages
@@ -96,7 +96,7 @@ impl Cli {
                 Command::Import(args) => commands::import::run(&config, &args).await,
                 Command::Export(args) => commands::export::run(&config, &args).await,
                 Command::Remove(args) => commands::remove::run(&config, &args).await,
-                // Command::Store(args) => commands::store::run(&config, &args).await,
+                Command::Store(args) => commands::store::run(&config, &args).await,
                 Command::Index => commands::index::run(&config).await,
                 Command::Train(args) => commands::train::run(&config, &args),
                 Command::Models(args) => commands::models::run(&config, &args),

@@ -236,10 +236,12 @@ async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<A
     if let Loaded::Local(engine) = &generator {
         engine.warm(std::slice::from_ref(&prefix)).await?;
     }
+    let packs = voice.prompts().packs().clone();
+    let understander = Understander::new(encoder, heads)?.with_packs(packs);
     let (hub, library): (Arc<Hub>, _) = (Arc::default(), Arc::new(library));
     let services = Arc::new(Services {
         records: Arc::new(store.clone()),
-        reader: Arc::new(turn::Heads(Arc::new(Understander::new(encoder, heads)?))),
+        reader: Arc::new(turn::Heads(Arc::new(understander))),
         finder: Arc::clone(&library) as _,
         catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
         generator: generator.handle(),
@@ -265,7 +267,7 @@ fn open_door(
     let config = Arc::clone(&services.config);
     let door = Door {
         store: store.clone(),
-        hub: Arc::clone(&hub),
+        hub,
         dispatcher: Arc::clone(&dispatcher),
         voice: services.voice.clone(),
         clock,
@@ -275,7 +277,6 @@ fn open_door(
         config,
         store,
         door: Arc::new(door),
-        hub,
         dispatcher,
         services,
         library,

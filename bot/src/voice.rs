@@ -53,11 +53,6 @@ impl Voice {
         &self.prompts
     }
 
-    /// The company.
-    pub(crate) fn company(&self) -> &Company {
-        &self.company
-    }
-
     /// Language of whom nothing is known.
     pub(crate) fn fallback(&self) -> &str {
         self.prompts.fallback()
@@ -126,13 +121,21 @@ impl Voice {
     /// # Errors
     /// [`PromptError`] when a template fails.
     pub(crate) fn instructions(&self, today: Date) -> Result<Instructions, PromptError> {
-        let prompts: Vec<String> = self
-            .prompts
-            .languages()
-            .map(|language| Ok(self.system_prompt(language, today)?.content))
-            .collect::<Result<_, PromptError>>()?;
+        let (mut prompts, mut parameters) = (Vec::new(), vec![self.company.name.clone()]);
+        for language in self.prompts.languages() {
+            prompts.push(self.system_prompt(language, today)?.content);
+            parameters.push(self.prompts.language_name(language).to_owned());
+            parameters.push(self.day(language, today));
+        }
         let prompts: Vec<&str> = prompts.iter().map(String::as_str).collect();
-        Ok(Instructions::new(&prompts, &[&self.company.name]))
+        let parameters: Vec<&str> = parameters.iter().map(String::as_str).collect();
+        Ok(Instructions::new(&prompts, &parameters))
+    }
+
+    /// A day as the templates of `language` write it.
+    fn day(&self, language: &str, day: Date) -> String {
+        let pack = self.prompts.pack(self.prompts.supported(language));
+        language::days::in_full(day, pack)
     }
 
     /// The instructions that every prompt begins with.
@@ -147,10 +150,7 @@ impl Voice {
         let context = SystemContext {
             company: &self.company.name,
             language: self.prompts.language_name(language),
-            today: language::days::in_full(
-                today,
-                self.prompts.pack(self.prompts.supported(language)),
-            ),
+            today: self.day(language, today),
         };
         let content = self.prompts.render(language, "system", &context)?;
         Ok(PromptMessage {

@@ -9,7 +9,7 @@ pub(crate) mod models;
 pub(crate) mod publish;
 pub(crate) mod remove;
 pub(crate) mod run;
-// pub(crate) mod store;
+pub(crate) mod store;
 pub(crate) mod token;
 pub(crate) mod train;
 

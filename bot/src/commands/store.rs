@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-//copy
+use crm::copy::copy;
 use crm::{Location, Store};
 
 use super::open_store;

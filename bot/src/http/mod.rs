@@ -1,6 +1,6 @@
 //! HTTP: the chat endpoint, the widget, health and metrics; the demo shop where it is enabled.
 
-pub mod chat;
+pub(crate) mod chat;
 mod demo;
 mod error;
 mod health;

@@ -47,7 +47,7 @@ use write::Reply;
 
 /// Why a turn was not finished. Its messages stay unanswered and are taken up again.
 #[derive(Debug, thiserror::Error)]
-pub enum TurnError {
+pub(crate) enum TurnError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] CrmError),

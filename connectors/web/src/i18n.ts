@@ -1,7 +1,7 @@
 /** The widget's own words, and the choice of their language. */
 
 /** A language that the interface speaks. */
-export type Language = "en" | "zh";
+export type Language = "en" | "zh" | "de";
 
 const english = {
   title: "Chat with us",
@@ -108,7 +108,58 @@ const chinese: Strings = {
   yesterday: "昨天",
 };
 
-const STRINGS: Record<Language, Strings> = { en: english, zh: chinese };
+const german: Strings = {
+  title: "Chat mit uns",
+  openChat: "Chat öffnen",
+  openChatUnread: (count) => (count === 1 ? "Chat öffnen, 1 ungelesene Nachricht" : `Chat öffnen, ${count} ungelesene Nachrichten`),
+  closeChat: "Chat schließen",
+  assistantLabel: "KI-Assistent",
+  personLabel: "Unser Team",
+  assistant: "Assistent",
+  person: "Unser Team",
+  you: "Sie",
+  intro: "Sie schreiben mit einem KI-Assistenten. Er kann sich irren – Sie können jederzeit nach einem Menschen fragen.",
+  menu: "Weitere Möglichkeiten",
+  talkToPerson: "Mit einem Menschen sprechen",
+  endChat: "Chat beenden",
+  conversation: "Gespräch",
+  composerLabel: "Ihre Nachricht",
+  composerHint: "Nachricht schreiben …",
+  send: "Nachricht senden",
+  charactersLeft: (left) => (left >= 0 ? `noch ${left} Zeichen` : `${-left} Zeichen zu viel`),
+  sending: "Wird gesendet …",
+  sent: "Gesendet",
+  delayed: "Noch nicht gesendet.",
+  rejected: "Nicht gesendet.",
+  retry: "Noch einmal versuchen",
+  isTyping: "Antwortet …",
+  waitAbout: (seconds) => `Gerade ist viel los: Antwort in etwa ${seconds} s`,
+  personIsTyping: "Jemand schreibt …",
+  fromHelpPages: "Aus unseren Hilfeseiten",
+  from: "Aus:",
+  newTab: "öffnet einen neuen Tab",
+  newMessages: "Neue Nachrichten",
+  connecting: "Verbindung wird aufgebaut …",
+  reconnecting: "Verbindung verloren. Neuer Versuch …",
+  signedOut: "Ihre Anmeldung ist abgelaufen. Bitte melden Sie sich erneut an.",
+  withPerson: "Sie schreiben jetzt mit unserem Team. Antworten können etwas länger dauern.",
+  tooFast: "Einen Moment – Ihre Nachricht wird in wenigen Sekunden gesendet.",
+  unavailable: "Gerade ist sehr viel los. Ihre Nachricht wird gleich gesendet.",
+  endQuestion: "Dieses Gespräch beenden?",
+  endConfirm: "Chat beenden",
+  endCancel: "Weiter chatten",
+  closed: "Dieses Gespräch ist beendet.",
+  rateQuestion: "Wie war dieser Chat?",
+  ratingLabel: (score) => ["Sehr schlecht", "Schlecht", "In Ordnung", "Gut", "Sehr gut"][score - 1] ?? "",
+  commentLabel: "Möchten Sie noch etwas hinzufügen? (freiwillig)",
+  sendRating: "Bewertung senden",
+  thanks: "Vielen Dank für Ihre Bewertung!",
+  startNew: "Neuen Chat beginnen",
+  today: "Heute",
+  yesterday: "Gestern",
+};
+
+const STRINGS: Record<Language, Strings> = { en: english, zh: chinese, de: german };
 
 /** The words of `language`. */
 export function stringsOf(language: Language): Strings {
@@ -133,7 +184,8 @@ export function languageTag(hints: LanguageHints): string {
 
 /** The interface language for a BCP 47 tag: English for every language that we do not speak. */
 export function interfaceLanguage(tag: string): Language {
-  return /^zh\b/i.test(tag) ? "zh" : "en";
+  const primary = tag.toLowerCase().split(/[-_]/)[0] ?? "";
+  return Object.hasOwn(STRINGS, primary) ? (primary as Language) : "en";
 }
 
 /** The heading of a day's messages; `now` and `at` in milliseconds. */

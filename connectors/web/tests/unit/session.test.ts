@@ -311,3 +311,15 @@ describe("reconnecting", () => {
     assert.equal(bench.socket.closed, true);
   });
 });
+
+describe("quick replies", () => {
+  test("a press is told from the same words typed, also when it is sent again", () => {
+    const bench = new Bench().online();
+    bench.session.send("Yes");
+    bench.session.send("Yes", "offer-yes");
+    const pressed = () => bench.socket.sentOf("message").map((frame) => frame.pressed);
+    assert.deepEqual(pressed(), [undefined, "offer-yes"]);
+    bench.breakAndReconnect().welcome("c1", 1);
+    assert.deepEqual(pressed(), [undefined, "offer-yes"]);
+  });
+});

@@ -19,7 +19,8 @@ describe("language", () => {
 
   test("of the interface is Chinese for every kind of it and English else", () => {
     for (const tag of ["zh", "zh-CN", "ZH-Hant-TW"]) assert.equal(interfaceLanguage(tag), "zh");
-    for (const tag of ["en", "fr", "", "zha"]) assert.equal(interfaceLanguage(tag), "en");
+    for (const tag of ["de", "de-AT"]) assert.equal(interfaceLanguage(tag), "de");
+    for (const tag of ["en", "fr", "", "zha", "constructor"]) assert.equal(interfaceLanguage(tag), "en");
   });
 
   test("has every word, and counts", () => {
