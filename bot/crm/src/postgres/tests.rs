@@ -1,5 +1,6 @@
 //! What only a server can do to a store, and that its tables are those of the file.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -402,12 +403,21 @@ async fn a_beginning_that_is_dropped_is_rolled_back_when_its_connection_returns(
     // One connection, so that the next beginning waits for it and makes no other.
     let options = engine(&scratch.store).writer.connect_options();
     let writer = writers(1).connect_lazy_with((*options).clone());
-    for _ in 0..2_000 {
-        let patience = Duration::from_micros(fastrand::u64(0..1_000));
-        let _ = tokio::time::timeout(patience, writer.begin()).await;
-    }
     let mut connection = scratch.place.connect().await;
-    assert_eq!(left_open(&mut connection).await, 0);
+    for polls in (1..=8).cycle().take(400) {
+        // Dropped while it is tested, a connection is closed: then this makes the next one.
+        drop(writer.acquire().await.unwrap());
+        let mut beginning = Box::pin(writer.begin());
+        let mut left = polls;
+        std::future::poll_fn(|context| {
+            left -= 1;
+            let polled = beginning.as_mut().poll(context).map(|_| ());
+            if left == 0 { Poll::Ready(()) } else { polled }
+        })
+        .await;
+        drop(beginning);
+        assert_eq!(left_open(&mut connection).await, 0, "after {polls} polls");
+    }
     let store = Store {
         engine: crate::store::Engine::Postgres(Engine {
             writer,

@@ -139,28 +139,26 @@ mod tests {
     #[tokio::test]
     async fn of_many_hand_overs_at_once_one_is_announced() {
         let scratch = Scratch::new().await;
-        let id = scratch.conversation(1).await;
         let second = scratch.reopen().await;
-        let mut tasks = JoinSet::new();
-        for number in 0..40 {
-            let store = if number % 2 == 0 {
-                &second
-            } else {
-                &scratch.store
+        for number in 1..=10 {
+            let id = scratch.conversation(number).await;
+            let mut tasks = JoinSet::new();
+            for store in [&scratch.store, &second].repeat(8) {
+                let store = store.clone();
+                let change = StateChange {
+                    notice: notice("A person will answer."),
+                    ..changing(id, BOT, HUMAN)
+                };
+                tasks.spawn(async move { store.change_state(change).await.unwrap() });
             }
-            .clone();
-            let change = StateChange {
-                notice: notice("A person will answer."),
-                ..changing(id, BOT, HUMAN)
-            };
-            tasks.spawn(async move { store.change_state(change).await.unwrap() });
+            let outcomes = tasks.join_all().await;
+            let changed = |outcome: &&StateChanged| matches!(outcome, StateChanged::Changed { .. });
+            assert_eq!(outcomes.iter().filter(changed).count(), 1);
+            let messages = scratch.store.messages_after(id, 0, 99).await.unwrap();
+            assert_eq!(messages.len(), 1);
         }
-        let outcomes = tasks.join_all().await;
-        let changed = |outcome: &&StateChanged| matches!(outcome, StateChanged::Changed { .. });
-        assert_eq!(outcomes.iter().filter(changed).count(), 1);
-        let messages = scratch.store.messages_after(id, 0, 99).await.unwrap();
-        assert_eq!(messages.len(), 1);
-        assert_eq!(scratch.store.recent_events(99).await.unwrap().len(), 2);
+        // Two each: opened and handed over.
+        assert_eq!(scratch.store.recent_events(99).await.unwrap().len(), 20);
     }
 
     #[tokio::test]
