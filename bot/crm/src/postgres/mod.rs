@@ -3,6 +3,7 @@
 //! Every transaction is READ COMMITTED and first locks the row that it is about: a conversation's
 //! or the revision counter's. That gives what SQLite's single writer gives.
 
+use std::io;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -48,6 +49,13 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take to be made where nothing else limits it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a call may take: longer than the server's own limits of it (see [`bounded`]), so that
+/// this ends only what waits for a server or network that has gone silent.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a connection that comes back may take to end its transaction.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Opens the store on `server`, see [`Store::connect`](crate::Store::connect).
 pub(crate) async fn open(server: &Server) -> Result<Engine, CrmError> {
     let store = server.to_string();
@@ -65,12 +73,13 @@ pub(crate) async fn open(server: &Server) -> Result<Engine, CrmError> {
     let _ = connection.close().await;
 
     let options = bounded(options);
-    let writer = writers(WRITERS).connect_lazy_with(options.clone());
+    let writer = pool_options(WRITERS).connect_lazy_with(options.clone());
     let readers = pool_options(READERS).connect_lazy_with(options);
     Ok(Engine {
         writer,
         readers,
         store,
+        patience: PATIENCE,
     })
 }
 
@@ -108,10 +117,6 @@ fn pool_options(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(TURN_TIMEOUT)
-}
-
-fn writers(connections: u32) -> PgPoolOptions {
-    pool_options(connections)
         .after_release(|connection, _| Box::pin(leave_no_transaction(connection)))
 }
 
@@ -143,8 +148,14 @@ async fn connect(store: &str, options: &PgConnectOptions) -> Result<PgConnection
 /// Ends what a connection that comes back may have left open: the driver does not know of a `BEGIN`
 /// whose future was dropped before the server's answer.
 async fn leave_no_transaction(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    connection.execute("ROLLBACK").await?;
-    Ok(true)
+    // A connection that does not answer is closed, so that another can be made in its place.
+    match tokio::time::timeout(FAREWELL, connection.execute("ROLLBACK")).await {
+        Ok(done) => done.map(|_| true),
+        Err(late) => Err(sqlx::Error::Io(io::Error::new(
+            io::ErrorKind::TimedOut,
+            late,
+        ))),
+    }
 }
 
 /// Refuses a server that is too old or a standby, and a database of another program's.

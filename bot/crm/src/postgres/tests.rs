@@ -287,36 +287,61 @@ async fn a_store_whose_connections_broke_makes_new_ones() {
     }
 }
 
+/// Holds all conversations, so that a write waits; `ROLLBACK` lets go.
+async fn hold_conversations(scratch: &Scratch) -> PgConnection {
+    let mut connection = scratch.place.connect().await;
+    let lock = "BEGIN; SELECT * FROM conversations FOR UPDATE";
+    run(&mut connection, lock.into()).await;
+    connection
+}
+
 #[tokio::test]
 async fn a_call_whose_connection_breaks_midway_says_unreachable_and_stores_nothing() {
     let scratch = Scratch::new().await;
     let id = scratch.conversation(1).await;
-    let mut connection = scratch.place.connect().await;
-    let lock = "BEGIN; SELECT * FROM conversations FOR UPDATE";
-    run(&mut connection, lock.into()).await;
+    let mut holder = hold_conversations(&scratch).await;
     let store = scratch.store.clone();
     let held_up = tokio::spawn(async move { store.accept_message(saying(id, "a")).await });
-    let waiting = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-                                  AND datname = current_database())";
-    while !sqlx::query_scalar::<_, bool>(waiting)
-        .fetch_one(&mut connection)
-        .await
-        .unwrap()
-    {
-        // Activity is read once a transaction, so that the lock's own must be told to look again.
-        run(&mut connection, "SELECT pg_stat_clear_snapshot()".into()).await;
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
     let end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    run(&mut connection, end.into()).await;
+    let mut ended = 0;
+    while ended == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        // Activity is read once a transaction, unless it is told to look again.
+        run(&mut holder, "SELECT pg_stat_clear_snapshot()".into()).await;
+        ended = sqlx::query(end).fetch_all(&mut holder).await.unwrap().len();
+    }
     let outcome = held_up.await.unwrap();
     assert!(
         matches!(outcome, Err(CrmError::Unreachable { .. })),
         "{outcome:?}"
     );
-    run(&mut connection, "ROLLBACK".into()).await;
+    run(&mut holder, "ROLLBACK".into()).await;
     assert_eq!(scratch.say(id, "a").await, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_has_gone_silent_is_given_up_and_nothing_of_the_call_is_stored() {
+    let scratch = Scratch::new().await;
+    let id = scratch.conversation(1).await;
+    let mut holder = hold_conversations(&scratch).await;
+    let impatient = Store {
+        engine: crate::store::Engine::Postgres(Engine {
+            patience: Duration::from_millis(300),
+            ..engine(&scratch.store).clone()
+        }),
+    };
+    let outcome = impatient.accept_message(saying(id, "a")).await;
+    assert!(
+        matches!(outcome, Err(CrmError::Unreachable { .. })),
+        "{outcome:?}"
+    );
+    assert_eq!(scratch.load(id).await.last_seq, 0, "others are served");
+    run(&mut holder, "ROLLBACK".into()).await;
+    assert_eq!(scratch.say(id, "b").await, 1);
+    assert_eq!(left_open(&mut holder).await, 0);
+    let messages = scratch.store.recent_messages(id, 9).await.unwrap();
+    assert_eq!(messages.len(), 1);
 }
 
 /// Transactions that nobody ends. Those just being ended are waited for.
@@ -402,7 +427,7 @@ async fn a_beginning_that_is_dropped_is_rolled_back_when_its_connection_returns(
     let scratch = Scratch::new().await;
     // One connection, so that the next beginning waits for it and makes no other.
     let options = engine(&scratch.store).writer.connect_options();
-    let writer = writers(1).connect_lazy_with((*options).clone());
+    let writer = pool_options(1).connect_lazy_with((*options).clone());
     let mut connection = scratch.place.connect().await;
     for polls in (1..=8).cycle().take(400) {
         // Dropped while it is tested, a connection is closed: then this makes the next one.

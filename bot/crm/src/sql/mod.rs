@@ -25,7 +25,9 @@ pub(crate) mod states;
 pub(crate) mod testing;
 pub(crate) mod turns;
 
+use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::{Db, Row, begin, explain};
 use crate::error::{CrmError, Fault};
@@ -46,6 +48,8 @@ pub(crate) struct Engine {
     pub(super) readers: Pool,
     /// Where the store is, for error texts.
     pub(super) store: String,
+    /// How long a unit of work may take before its connection is given up.
+    pub(super) patience: Duration,
 }
 
 impl Engine {
@@ -69,12 +73,7 @@ impl Engine {
         work: impl for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     ) -> Result<T, CrmError> {
         let engine = self.clone();
-        let task = tokio::spawn(async move {
-            match engine.transact(work).await {
-                Ok(done) => Ok(done),
-                Err(fault) => Err(engine.explain(fault).await),
-            }
-        });
+        let task = tokio::spawn(async move { engine.answer(engine.transact(work)).await });
         match task.await {
             Ok(outcome) => outcome,
             Err(stopped) => match stopped.try_into_panic() {
@@ -99,6 +98,24 @@ impl Engine {
                 let _ = tx.rollback().await;
                 Err(fault)
             }
+        }
+    }
+
+    /// The outcome of `work`, in the time there is for it, and what a failure means.
+    pub(crate) async fn answer<T>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, CrmError> {
+        let outcome = match tokio::time::timeout(self.patience, work).await {
+            Ok(outcome) => outcome,
+            Err(late) => {
+                let late = io::Error::new(io::ErrorKind::TimedOut, late);
+                Err(Fault::Database(sqlx::Error::Io(late)))
+            }
+        };
+        match outcome {
+            Ok(done) => Ok(done),
+            Err(fault) => Err(self.explain(fault).await),
         }
     }
 

@@ -71,6 +71,8 @@ pub(crate) async fn open(file: &Path) -> Result<Engine, CrmError> {
         writer,
         readers,
         store,
+        // A file answers, or the driver says why not.
+        patience: Duration::MAX,
     })
 }
 

@@ -45,17 +45,13 @@ macro_rules! read_with {
         match &$store.engine {
             $crate::store::Engine::Sqlite(engine) => {
                 use $crate::sqlite::sql::$module;
-                match $module::$function(engine.readers(), $($argument),*).await {
-                    Ok(found) => Ok(found),
-                    Err(fault) => Err(engine.explain(fault).await),
-                }
+                let work = $module::$function(engine.readers(), $($argument),*);
+                engine.answer(work).await
             }
             $crate::store::Engine::Postgres(engine) => {
                 use $crate::postgres::sql::$module;
-                match $module::$function(engine.readers(), $($argument),*).await {
-                    Ok(found) => Ok(found),
-                    Err(fault) => Err(engine.explain(fault).await),
-                }
+                let work = $module::$function(engine.readers(), $($argument),*);
+                engine.answer(work).await
             }
         }
     }};
