@@ -136,8 +136,10 @@ fn connect_options(file: &Path) -> SqliteConnectOptions {
 }
 
 fn writer_options(file: &Path) -> SqliteConnectOptions {
-    // FULL: an acknowledged message outlives a power cut, not only a crash of ours.
+    // FULL: an acknowledged message outlives a power cut, not only a crash of ours. What is deleted
+    // is overwritten: an erased customer is not to be found in free pages.
     connect_options(file)
+        .pragma("secure_delete", "ON")
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)

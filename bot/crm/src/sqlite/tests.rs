@@ -299,3 +299,34 @@ async fn a_store_of_version_1_keeps_everything_when_it_is_opened() {
     let conversation = conversation(2).await.unwrap().unwrap();
     assert_eq!(conversation.answered_seq, 3);
 }
+
+#[tokio::test]
+async fn nothing_of_an_erased_customer_is_left_in_the_file() {
+    let scratch = Scratch::new().await;
+    let store = &scratch.store;
+    let canary = "Canary".repeat(500);
+    let customer = Customer {
+        name: Some(canary.clone()),
+        ..customer("c1")
+    };
+    store.upsert_customers(&[customer]).await.unwrap();
+    let id = scratch.conversation(1).await;
+    let owner = CustomerId::from("c1");
+    store.bind_customer(id, &owner, Millis(2)).await.unwrap();
+    for number in 0..50 {
+        let message = AcceptMessage {
+            text: canary.clone(),
+            ..saying(id, &format!("{number}"))
+        };
+        store.accept_message(message).await.unwrap();
+    }
+    let erased = store.erase_customer(&owner, Millis(9)).await.unwrap();
+    assert_eq!(erased.messages, 50);
+    store.close().await;
+    let bytes = fs::read(scratch.place.file()).unwrap();
+    let found = bytes
+        .windows(6)
+        .filter(|window| window == b"Canary")
+        .count();
+    assert_eq!(found, 0);
+}
