@@ -208,6 +208,8 @@ async fn delete(tx: &mut Tx, statement: &'static str, owner: &str) -> Result<u64
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinSet;
+
     use super::super::testing::*;
     use super::*;
     use crate::changes::Change;
@@ -356,5 +358,29 @@ mod tests {
         let erased = store.erase_customer(&"nobody".into(), Millis(9)).await;
         assert_eq!(erased.unwrap(), Erased::default());
         assert_eq!(store.recent_events(9).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn messages_that_come_during_an_erasure_are_stored_before_it_or_refused() {
+        let scratch = Scratch::new().await;
+        somebody(&scratch, "c1", 1).await;
+        let mut tasks = JoinSet::new();
+        for number in 0..60 {
+            let store = scratch.store.clone();
+            let message = saying(conversation_id(1 + number % 2), &format!("{number}"));
+            tasks.spawn(async move {
+                if number == 30 {
+                    let erased = store.erase_customer(&"c1".into(), Millis(9)).await;
+                    assert_eq!(erased.unwrap().conversations, 2);
+                }
+                store.accept_message(message).await
+            });
+        }
+        for outcome in tasks.join_all().await {
+            let known = matches!(outcome, Ok(_) | Err(CrmError::UnknownConversation(_)));
+            assert!(known, "{outcome:?}");
+        }
+        let counts = scratch.store.counts().await.unwrap();
+        assert_eq!((counts.conversations, counts.messages), (0, 0));
     }
 }
