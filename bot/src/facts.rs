@@ -32,8 +32,8 @@ pub(crate) struct Fact {
     pub url: Option<String>,
     /// What it states: one line for each paragraph, list or row of a table.
     pub text: String,
-    /// Nearness in meaning to the question, of a passage or the nearest of its blocks.
-    pub nearness: Option<f32>,
+    /// Similarity in meaning to the question, of a passage or the nearest of its blocks.
+    pub similarity: Option<f32>,
     /// From a document that customers are not shown.
     pub internal: bool,
 }
@@ -53,7 +53,7 @@ impl Fact {
             title: title.into(),
             url: None,
             text: text.into(),
-            nearness: Some(0.6),
+            similarity: Some(0.6),
             internal: title.starts_with("Internal"),
         }
     }
@@ -66,7 +66,7 @@ impl Fact {
             title: title.into(),
             url: None,
             text,
-            nearness: None,
+            similarity: None,
             internal: false,
         }
     }

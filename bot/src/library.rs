@@ -82,8 +82,8 @@ pub(crate) struct Hit {
     pub blocks: Vec<NearBlock>,
     /// Where to link.
     pub url: Option<String>,
-    /// Nearness in meaning to the question.
-    pub nearness: f32,
+    /// Similarity in meaning to the question.
+    pub similarity: f32,
     /// Fused score: for the order only.
     pub score: f32,
 }
@@ -189,7 +189,7 @@ impl Library {
         Ok(interleave(english, own, query.limit))
     }
 
-    /// The products nearest to a wish, best first, with their nearness to it.
+    /// The products nearest to a wish, best first, with their similarity to it.
     ///
     /// # Errors
     /// [`LibraryError::Index`].
@@ -210,7 +210,7 @@ impl Library {
         let found = self.products.search(&request).await?;
         Ok(found
             .into_iter()
-            .map(|hit| (ProductId(hit.id), hit.nearness))
+            .map(|hit| (ProductId(hit.id), hit.similarity))
             .collect())
     }
 
@@ -227,7 +227,10 @@ impl Library {
         let embedded =
             tokio::task::spawn_blocking(move || encoder.embed_batch(&texts, Role::Passage)).await;
         let embedded = embedded.map_err(|_| LibraryError::ShuttingDown)??;
-        Ok(embedded.iter().map(|text| text.nearness(&query)).collect())
+        Ok(embedded
+            .iter()
+            .map(|text| text.similarity(&query))
+            .collect())
     }
 
     async fn hits(&self, request: &SearchRequest) -> Result<Vec<Hit>, LibraryError> {
@@ -239,7 +242,7 @@ impl Library {
             text: hit.passage.text,
             blocks: hit.blocks,
             url: hit.passage.url,
-            nearness: hit.nearness,
+            similarity: hit.similarity,
             score: hit.score,
         };
         Ok(found.into_iter().map(hit).collect())

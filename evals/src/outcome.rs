@@ -71,14 +71,14 @@ pub fn documents(outcome: &Outcome) -> Vec<&str> {
         .collect()
 }
 
-/// Nearness of the fact nearest to the question in meaning, in `[-1, 1]`; `None` where no knowledge
+/// Similarity of the fact nearest to the question in meaning, in `[-1, 1]`; `None` where no knowledge
 /// was used.
-pub fn best_nearness(outcome: &Outcome) -> Option<f64> {
+pub fn best_similarity(outcome: &Outcome) -> Option<f64> {
     let facts = outcome.record.get("facts").and_then(Value::as_array)?;
-    let nearness = facts
+    let similarity = facts
         .iter()
-        .filter_map(|fact| fact.get("nearness")?.as_f64());
-    nearness.max_by(f64::total_cmp)
+        .filter_map(|fact| fact.get("similarity")?.as_f64());
+    similarity.max_by(f64::total_cmp)
 }
 
 /// What was given to the model, or would be.
@@ -134,7 +134,7 @@ mod tests {
         outcome.record = json!({
             "stages_ms": {"open": 1.5, "retrieve": 20},
             "documents": ["a", "b"],
-            "facts": [{"text": "It is $5.", "nearness": 0.5}],
+            "facts": [{"text": "It is $5.", "similarity": 0.5}],
             "usage": {"prompt_tokens": 700, "reused_tokens": 650, "output_tokens": 41,
                       "prefill_ms": 1000.0, "decode_ms": 2000.0},
         });

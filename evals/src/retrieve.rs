@@ -32,7 +32,7 @@ const DOCUMENTS: usize = 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Way {
-    /// By the nearness of embeddings.
+    /// By the similarity of embeddings.
     Dense,
     /// By BM25.
     Sparse,

@@ -148,7 +148,7 @@ pub struct Summary {
     /// How far what a model wrote keeps to its facts.
     pub groundedness: Groundedness,
     /// Questions that were looked up and whose facts are known, or that have no answer: what a
-    /// threshold on the nearness of the best fact would cost.
+    /// threshold on the similarity of the best fact would cost.
     pub coverage: Vec<Covered>,
 }
 
@@ -196,8 +196,8 @@ fn coverage(turns: &[PlayedTurn]) -> Vec<Covered> {
     let judged = turns.iter().filter_map(|turn| {
         let mut checks = turn.checks.iter();
         let told = checks.find(|made| matches!(made.check, Check::Facts | Check::Answerable))?;
-        let nearness = outcome::best_nearness(turn.outcome.as_ref()?)?;
-        Some((nearness, told.finding == Finding::Passed))
+        let similarity = outcome::best_similarity(turn.outcome.as_ref()?)?;
+        Some((similarity, told.finding == Finding::Passed))
     });
     curves::coverage(&judged.collect::<Vec<_>>())
 }
@@ -405,14 +405,14 @@ mod tests {
     #[test]
     fn a_question_without_an_answer_counts_in_what_a_threshold_would_cost() {
         let mut turns = vec![played("a", 1), played("b", 1), played("c", 1)];
-        for (turn, (check, nearness)) in turns.iter_mut().zip([
+        for (turn, (check, similarity)) in turns.iter_mut().zip([
             (passed(Check::Facts), 0.8),
             (failed(Check::Answerable, "answers"), 0.6),
             (passed(Check::Intent), 0.7),
         ]) {
             turn.checks = vec![check];
             if let Some(outcome) = &mut turn.outcome {
-                outcome.record = json!({"facts": [{"nearness": nearness}]});
+                outcome.record = json!({"facts": [{"similarity": similarity}]});
             }
         }
         let coverage = Summary::of(&turns).coverage;

@@ -51,7 +51,7 @@ pub enum SearchBy {
     /// Meaning and words, fused by their ranks.
     #[default]
     Both,
-    /// The nearness of the embeddings.
+    /// The similarity of the embeddings.
     Meaning,
     /// BM25.
     Words,

@@ -6,7 +6,7 @@ use language::sentences::Boundaries;
 use serde::Deserialize;
 
 use crate::chunk::{Block, Document, Passage, blocks, chunk};
-use crate::embedding::{CompactEmbedding, Embedding, nearness};
+use crate::embedding::{CompactEmbedding, Embedding, similarity};
 use crate::encoder::Encoder;
 use crate::index::{
     Draft, DraftBlock, Index, IndexError, OnProgress, SearchRequest, StoredBlock, point_id,
@@ -25,7 +25,7 @@ pub struct Hit {
     /// For ordering the hits of one search, and for nothing else.
     pub score: f32,
     /// How near the passage is in meaning, in `[-1, 1]`: comparable between searches.
-    pub nearness: f32,
+    pub similarity: f32,
 }
 
 /// A block of a passage that was found.
@@ -34,7 +34,7 @@ pub struct NearBlock {
     /// The block.
     pub block: Block,
     /// How near it is in meaning, in `[-1, 1]`.
-    pub nearness: f32,
+    pub similarity: f32,
 }
 
 /// What the payload holds.
@@ -155,13 +155,13 @@ impl KnowledgeIndex {
             let stored: Stored = serde_json::from_value(point.payload.into())?;
             let blocks = stored.blocks.into_iter().map(|stored| NearBlock {
                 block: stored.block,
-                nearness: nearest(&stored.meanings, &meaning),
+                similarity: nearest(&stored.meanings, &meaning),
             });
             Ok(Hit {
                 passage: stored.passage,
                 blocks: blocks.collect(),
                 score: point.score,
-                nearness: point.dense_score.map_or(-1.0, nearness),
+                similarity: point.dense_score.map_or(-1.0, similarity),
             })
         };
         points.into_iter().map(to_hit).collect()
@@ -177,7 +177,7 @@ impl KnowledgeIndex {
 }
 
 fn nearest(meanings: &[CompactEmbedding], question: &Embedding) -> f32 {
-    let near = meanings.iter().map(|meaning| meaning.nearness(question));
+    let near = meanings.iter().map(|meaning| meaning.similarity(question));
     near.max_by(f32::total_cmp).unwrap_or(-1.0)
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::embedding::nearness;
+use crate::embedding::similarity;
 use crate::encoder::Encoder;
 use crate::index::{Draft, Index, IndexError, OnProgress, SearchRequest, point_id};
 use crate::store::{Filter, ScoredPoint, Selection, VectorStore};
@@ -32,7 +32,7 @@ pub struct EntryHit {
     /// For ordering the hits of one search, and for nothing else.
     pub score: f32,
     /// How near the entry's text is in meaning, in `[-1, 1]`: comparable between searches.
-    pub nearness: f32,
+    pub similarity: f32,
 }
 
 /// A collection of entries. Cheap to clone.
@@ -160,6 +160,6 @@ fn hit(point: ScoredPoint) -> EntryHit {
             .to_owned(),
         payload: point.payload,
         score: point.score,
-        nearness: point.dense_score.map_or(-1.0, nearness),
+        similarity: point.dense_score.map_or(-1.0, similarity),
     }
 }

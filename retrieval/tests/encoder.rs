@@ -20,10 +20,11 @@ fn an_answer_is_nearer_than_a_passage_of_like_words() {
     let question = encoder
         .embed("How do I get a refund?", Role::Query)
         .unwrap();
-    let nearness = |passage| question.nearness(&encoder.embed(passage, Role::Passage).unwrap());
-    let answer = nearness("Send it back, and the money is on your account within 14 days.");
-    let translated = nearness("寄回商品后，款项将在14天内退到您的账户。");
-    let like_words = nearness("How do I get to the shop? Get on the bus and get out at the park.");
+    let similarity = |passage| question.similarity(&encoder.embed(passage, Role::Passage).unwrap());
+    let answer = similarity("Send it back, and the money is on your account within 14 days.");
+    let translated = similarity("寄回商品后，款项将在14天内退到您的账户。");
+    let like_words =
+        similarity("How do I get to the shop? Get on the bus and get out at the park.");
     assert!(answer > like_words + 0.05, "{answer} {like_words}");
     assert!(translated > like_words, "{translated} {like_words}");
     assert_eq!((question.dimension(), encoder.dimension()), (384, 384));

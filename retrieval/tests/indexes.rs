@@ -96,7 +96,7 @@ async fn a_question_finds_its_passage_with_source_and_cosine() {
         hits[0].passage.url.as_deref(),
         Some("https://help.example/returns")
     );
-    assert!(hits[0].nearness > 0.3, "{hits:?}");
+    assert!(hits[0].similarity > 0.3, "{hits:?}");
     assert_eq!(
         best(&index, &question("when do you open")).await.as_deref(),
         Some("hours")
@@ -133,17 +133,17 @@ async fn a_hit_tells_how_near_each_of_its_blocks_is() {
             "The blue doors are older than the shop."
         ]
     );
-    let far = blocks[2].nearness;
+    let far = blocks[2].similarity;
     assert!(
-        blocks[0].nearness > far + 0.1 && blocks[1].nearness > far + 0.1,
+        blocks[0].similarity > far + 0.1 && blocks[1].similarity > far + 0.1,
         "{blocks:?}"
     );
     // Of a table, the nearest row counts.
     let row = "Post: Where to Norway, Iceland: Price €9.90".to_owned();
     let question = encoder().embed(&request.text, Role::Query).unwrap();
-    let of_row = question.nearness(&encoder().embed(&row, Role::Passage).unwrap());
+    let of_row = question.similarity(&encoder().embed(&row, Role::Passage).unwrap());
     assert!(
-        (blocks[1].nearness - of_row).abs() < 0.1,
+        (blocks[1].similarity - of_row).abs() < 0.1,
         "{of_row} {blocks:?}"
     );
 }

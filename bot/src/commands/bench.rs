@@ -17,7 +17,7 @@ use crate::server::{engine_config, model_store};
 
 /// Between one run and the next.
 const REST: Duration = Duration::from_secs(1);
-/// Times that a question of a dozen tokens is put, to be a prompt that takes long to read.
+/// Repetitions of a short question that make a long prompt.
 const LONG: usize = 60;
 /// By then its first step is computed.
 const MIDST_OF_READING: Duration = Duration::from_millis(100);

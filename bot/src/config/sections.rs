@@ -286,9 +286,9 @@ pub struct Retrieval {
     pub passages: usize,
     /// Characters of facts given to the model: every 100 tokens cost a second on two cores.
     pub fact_chars: usize,
-    /// Nearness in meaning, up to 1, from which the best passage is shown at once.
+    /// Similarity in meaning, up to 1, from which the best passage is shown at once.
     pub clear: f32,
-    /// Nearness in meaning below which nothing is known about the question. The default is low by the
+    /// Similarity in meaning below which nothing is known about the question. The default is low by the
     /// coverage curve of replayed dialogues: up to 0.6, a higher one would leave three questions
     /// unanswered for each wrong answer that it saves. Wrong sentences are the guard's to withhold.
     pub floor: f32,

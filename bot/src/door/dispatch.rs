@@ -56,6 +56,10 @@ const RETRIES: [Duration; 3] = [
     Duration::from_secs(4),
 ];
 
+/// Wait between attempts while the store is out of reach, after those: a database that comes back finds
+/// its customers still waiting to be answered.
+const OUTAGE_RETRY: Duration = Duration::from_secs(10);
+
 /// Starts turns and keeps one at a time for every conversation.
 pub(crate) struct Dispatcher {
     answers: Arc<dyn Answers>,
@@ -142,7 +146,7 @@ impl Dispatcher {
     }
 
     async fn serve(self: Arc<Self>, conversation: ConversationId, task: Arc<Running>) {
-        let mut failures = RETRIES.iter();
+        let mut attempts = Attempts::default();
         let mut turn = self.clock.turn_id();
         loop {
             let delivered = Delivered::default();
@@ -160,7 +164,7 @@ impl Dispatcher {
                 None => continue,
                 Some(Ok(Some(_))) => {
                     turn = self.clock.turn_id();
-                    failures = RETRIES.iter();
+                    attempts = Attempts::default();
                 }
                 Some(Ok(None)) => {
                     if self.retire(conversation, &task) {
@@ -173,23 +177,24 @@ impl Dispatcher {
                     }
                 }
                 Some(Err(error)) => {
-                    // With what it came from: of a failed store, that has the database's words.
-                    let error = anyhow::Error::new(error);
-                    tracing::error!(%conversation, "a turn failed: {error:#}");
-                    metrics::counter!("frontdesk_turn_failures_total").increment(1);
+                    let next = attempts.after(&error);
+                    log_failure(conversation, error);
                     if delivered.is_set() {
                         // Clients keep what has left by its turn; said again, it would stand twice.
                         turn = self.clock.turn_id();
                     }
-                    if let Some(wait) = failures.next() {
-                        tokio::time::sleep(*wait).await;
-                        continue;
+                    if next.apologise {
+                        self.apologise(conversation).await;
                     }
-                    self.apologise(conversation).await;
-                    if self.retire(conversation, &task) {
-                        return;
+                    match next.again_after {
+                        Some(wait) => tokio::select! {
+                            () = tokio::time::sleep(wait) => {}
+                            () = self.closing.cancelled() => break,
+                            () = task.silenced.cancelled() => break,
+                        },
+                        None if self.retire(conversation, &task) => return,
+                        None => attempts = Attempts::default(),
                     }
-                    failures = RETRIES.iter();
                 }
             }
         }
@@ -229,6 +234,48 @@ async fn interrupted(task: &Running, delivered: &Delivered) {
         }
         // Too late for this turn: the message is answered in the next.
     }
+}
+
+/// How often a turn has failed in a row.
+#[derive(Debug, Default)]
+struct Attempts(usize);
+
+/// What follows a failure.
+#[derive(Debug)]
+struct Next {
+    apologise: bool,
+    /// When to try again; `None` to give up until another message comes.
+    again_after: Option<Duration>,
+}
+
+impl Attempts {
+    /// Counts a failure.
+    fn after(&mut self, error: &TurnError) -> Next {
+        let before = self.0;
+        self.0 += 1;
+        match RETRIES.get(before) {
+            Some(wait) => Next {
+                apologise: false,
+                again_after: Some(*wait),
+            },
+            None => Next {
+                apologise: before == RETRIES.len(),
+                again_after: is_outage(error).then_some(OUTAGE_RETRY),
+            },
+        }
+    }
+}
+
+fn log_failure(conversation: ConversationId, error: TurnError) {
+    // With what it came from: of a failed store, that has the database's words.
+    let error = anyhow::Error::new(error);
+    tracing::error!(%conversation, "a turn failed: {error:#}");
+    metrics::counter!("frontdesk_turn_failures_total").increment(1);
+}
+
+/// Whether the store may be back in a moment.
+fn is_outage(error: &TurnError) -> bool {
+    matches!(error, TurnError::Store(error) if error.is_transient())
 }
 
 /// Errors after which there is nothing more to do here.

@@ -155,11 +155,11 @@ impl Shop {
             blocks: blocks
                 .map(|block| NearBlock {
                     block,
-                    nearness: similarity,
+                    similarity: similarity,
                 })
                 .collect(),
             url: None,
-            nearness: similarity,
+            similarity: similarity,
             score: 1.0,
         });
         self
@@ -392,7 +392,7 @@ impl Finder for Found {
     }
 
     async fn similarity(&self, _: &Embedding, texts: Vec<String>) -> Result<Vec<f32>, TurnError> {
-        let best = self.hits.iter().map(|hit| hit.nearness);
+        let best = self.hits.iter().map(|hit| hit.similarity);
         let best = best.fold(0.0, f32::max);
         Ok(vec![best; texts.len()])
     }

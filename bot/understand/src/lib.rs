@@ -74,7 +74,7 @@ impl Understanding {
 #[derive(Debug)]
 pub struct Understander {
     encoder: Encoder,
-    /// Those trained together by one file; a later one's heads go before an earlier one's.
+    /// Heads grouped by file; heads of a later file override those of an earlier one.
     families: Vec<Family>,
     languages: Languages,
 }

@@ -22,7 +22,7 @@ const TWO_MISTAKES: usize = 8;
 /// A word is misspelt when neither the company nor a dictionary has it. It becomes the company's
 /// word nearest to it by edits (insertions, deletions, substitutions and transpositions of
 /// neighbours), the more frequent one of several. First and last letter must agree: mistakes are
-/// seldom there, and an other ending makes an other form of the word. A word near none stays, and
+/// seldom there, and a different ending is a different form of the word. A word near none stays, and
 /// so do names: what is capitalised within a sentence, and what holds a digit or sign.
 #[derive(Clone, Debug)]
 pub struct Spelling {

@@ -107,7 +107,7 @@ mod tests {
         if let Some(outcome) = &mut bad.outcome {
             outcome.record = json!({
                 "action": "answer", "rule": "answer", "question": "what now", "documents": ["fees"],
-                "facts": [{"source": "fees", "text": "It is $5.", "nearness": 0.6}],
+                "facts": [{"source": "fees", "text": "It is $5.", "similarity": 0.6}],
                 "withheld": [{"sentence": "It is $7.", "reason": "number", "word": "7"}],
             });
         }

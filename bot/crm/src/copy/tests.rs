@@ -81,26 +81,23 @@ async fn fill(store: &Store) {
     store.change_state(closing).await.unwrap();
 }
 
-/// All that the store's methods show, as text.
-async fn shown(store: &Store) -> Vec<String> {
+/// All that the store's methods show. The order of an object's keys is no part of it.
+async fn shown(store: &Store) -> Vec<serde_json::Value> {
     let conversations = store.list_conversations(None, 99).await.unwrap();
     let mut shown = vec![
-        format!("{:?}", store.changed_customers(0, 99).await.unwrap()),
-        format!("{:?}", store.changed_products(0, 99).await.unwrap()),
-        format!("{:?}", store.changed_documents(0, 99).await.unwrap()),
-        format!("{:?}", store.list_orders(None, 99).await.unwrap()),
-        format!("{:?}", store.find_identity("web", "42").await.unwrap()),
-        format!("{:?}", store.index_mark("products").await.unwrap()),
-        format!("{:?}", store.events_after(0, 99).await.unwrap()),
-        format!("{conversations:?}"),
+        json!(format!("{:?}", store.changed_customers(0, 99).await.unwrap())),
+        json!(format!("{:?}", store.changed_products(0, 99).await.unwrap())),
+        json!(format!("{:?}", store.changed_documents(0, 99).await.unwrap())),
+        json!(format!("{:?}", store.list_orders(None, 99).await.unwrap())),
+        json!(store.find_identity("web", "42").await.unwrap()),
+        json!(store.index_mark("products").await.unwrap()),
+        json!(store.events_after(0, 99).await.unwrap()),
+        json!(conversations),
     ];
     for Conversation { id, .. } in conversations {
-        shown.push(format!(
-            "{:?}",
-            store.messages_after(id, 0, 9999).await.unwrap()
-        ));
-        shown.push(format!("{:?}", store.outcomes(id).await.unwrap()));
-        shown.push(format!("{:?}", store.find_rating(id).await.unwrap()));
+        shown.push(json!(store.messages_after(id, 0, 9999).await.unwrap()));
+        shown.push(json!(store.outcomes(id).await.unwrap()));
+        shown.push(json!(store.find_rating(id).await.unwrap()));
     }
     shown
 }

@@ -74,7 +74,7 @@ pub struct EngineConfig {
     pub cache_type: CacheType,
     /// How attention is computed.
     pub flash_attention: FlashAttention,
-    /// Host memory, in bytes, for what conversations without a slot had computed.
+    /// Host memory, in bytes, for KV states of conversations that lost their slot.
     pub kept_bytes: usize,
 }
 

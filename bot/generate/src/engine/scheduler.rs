@@ -94,7 +94,7 @@ impl<B: Backend> Scheduler<B> {
         }
     }
 
-    /// Works until the handle is dropped or the backend fails. What is then unfinished is told.
+    /// Works until the handle is dropped or the backend fails. Unfinished replies end with an error.
     pub(super) fn run(mut self) {
         while self.take_calls() {
             if let Err(reason) = self.turn() {

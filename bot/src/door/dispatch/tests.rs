@@ -16,6 +16,8 @@ enum Does {
     Nothing,
     /// Fails at once.
     Fails,
+    /// Fails because the store does not answer.
+    Outage,
 }
 
 struct Scripted {
@@ -46,6 +48,10 @@ impl Answers for Scripted {
             }
             Does::Nothing => Ok(None),
             Does::Fails => Err(TurnError::Store(CrmError::NotAScore { score: 9 })),
+            Does::Outage => {
+                let store = "PostgreSQL at db:5432/crm".into();
+                Err(TurnError::Store(CrmError::Busy { store }))
+            }
         }
     }
 
@@ -152,6 +158,22 @@ async fn a_failure_is_tried_again_and_then_apologised_for() {
     };
     assert_eq!(heard, [Event::Stopped, failed]);
     assert_eq!(bench.dispatcher.active(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_answered_once_the_store_is_back_however_long_it_was_away() {
+    let mut does = vec![Does::Outage; 20];
+    does.extend([SLOW, Does::Nothing]);
+    let bench = bench(&does);
+    let mut listener = bench.hub.listen(conversation());
+    bench.dispatcher.wake(conversation());
+    seconds(600).await;
+    assert_eq!((bench.answered(), bench.dispatcher.active()), (1, 0));
+    let mut apologies = 0;
+    while let Ok(event) = listener.try_recv() {
+        apologies += usize::from(matches!(*event, Event::Failed { .. }));
+    }
+    assert_eq!(apologies, 1, "said once");
 }
 
 #[tokio::test(start_paused = true)]

@@ -107,21 +107,22 @@ impl Found {
     /// Similarity of the most similar passage or block; 0 when nothing was found.
     pub(super) fn best_similarity(&self) -> f32 {
         let blocks = self.hits.iter().flat_map(|hit| &hit.blocks);
-        let passages = self.hits.iter().map(|hit| hit.nearness);
-        let similarity = passages.chain(blocks.map(|block| block.nearness));
+        let passages = self.hits.iter().map(|hit| hit.similarity);
+        let similarity = passages.chain(blocks.map(|block| block.similarity));
         similarity.fold(0.0, f32::max)
     }
 
     /// Leaves out the facts whose passage is less similar to the question than `similarity`.
     pub(super) fn keep_more_similar_than(&mut self, similarity: f32) {
-        self.facts.retain(|fact| fact.nearness >= Some(similarity));
+        self.facts
+            .retain(|fact| fact.similarity >= Some(similarity));
     }
 
     /// The best passage's own words, short enough to be read at a glance, and their source, when it
     /// is clearly right.
     pub(super) fn preview(&self, turn: &Turn<'_>) -> Option<(String, Source)> {
         let best = self.hits.first()?;
-        let is_right = best.nearness >= turn.services.config.retrieval.clear;
+        let is_right = best.similarity >= turn.services.config.retrieval.clear;
         if !is_right || best.is_internal() {
             return None;
         }

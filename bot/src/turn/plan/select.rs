@@ -19,7 +19,7 @@ const MOST_SOURCES: usize = 3;
 const EXCERPT_CHARS: usize = 320;
 
 /// How much meaning counts beside all that words tell.
-const NEARNESS_WEIGHT: f32 = 6.0;
+const SIMILARITY_WEIGHT: f32 = 6.0;
 /// How much a title that the question names counts: "Blue Account" is not about "True Blue Account".
 const TITLE_WEIGHT: f32 = 1.2;
 /// Length of a usual block, in characters.
@@ -47,7 +47,7 @@ struct Candidate {
     position: usize,
     text: String,
     words: HashSet<String>,
-    nearness: f32,
+    similarity: f32,
     score: f32,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
             + TITLE_WEIGHT * title_fit(&hit.title, selection.query, selection.pack)
             + if asks_amount && has_amount { 0.25 } else { 0.0 };
         // A long block shares words with any question, and costs what two short ones do.
-        candidate.score = score / (1.0 + length).sqrt() + NEARNESS_WEIGHT * candidate.nearness;
+        candidate.score = score / (1.0 + length).sqrt() + SIMILARITY_WEIGHT * candidate.similarity;
     }
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut chosen: Vec<Candidate> = Vec::new();
@@ -139,7 +139,7 @@ pub(super) fn sources(facts: &[Fact]) -> Vec<Source> {
 fn candidates(hits: &[Hit], selection: &Selection<'_>) -> Vec<Candidate> {
     let mut all = Vec::new();
     for (hit, found) in hits.iter().enumerate() {
-        for (position, NearBlock { block, nearness }) in found.blocks.iter().enumerate() {
+        for (position, NearBlock { block, similarity }) in found.blocks.iter().enumerate() {
             let text = sayable(&block.text, selection);
             if text.is_empty() {
                 continue;
@@ -151,7 +151,7 @@ fn candidates(hits: &[Hit], selection: &Selection<'_>) -> Vec<Candidate> {
                 position,
                 text,
                 words,
-                nearness: *nearness,
+                similarity: *similarity,
                 score: 0.0,
             });
         }
@@ -164,7 +164,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
     for candidate in chosen {
         match facts.last_mut() {
             Some((hit, fact)) if *hit == candidate.hit => {
-                fact.nearness = fact.nearness.map(|known| known.max(candidate.nearness));
+                fact.similarity = fact.similarity.map(|known| known.max(candidate.similarity));
                 fact.text.push('\n');
                 fact.text.push_str(&candidate.text);
             }
@@ -180,7 +180,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
                         title: hit.title.clone(),
                         url: hit.url.clone(),
                         text: candidate.text.clone(),
-                        nearness: Some(hit.nearness.max(candidate.nearness)),
+                        similarity: Some(hit.similarity.max(candidate.similarity)),
                         internal: hit.is_internal(),
                     },
                 ));
@@ -307,11 +307,11 @@ mod tests {
                 .into_iter()
                 .map(|block| NearBlock {
                     block,
-                    nearness: 0.6,
+                    similarity: 0.6,
                 })
                 .collect(),
             url: None,
-            nearness: 0.6,
+            similarity: 0.6,
             score: 1.0,
         }
     }
@@ -337,7 +337,7 @@ mod tests {
         let text = "The reply card is blue, and the card is printed on paper.\n\n\
             We take Visa and Mastercard, credit or debit.";
         let mut hits = [hit("p", "Paying", text)];
-        hits[0].blocks[0].nearness = 0.1;
+        hits[0].blocks[0].similarity = 0.1;
         let query = "which card can I pay with?";
         let budget = 60;
         let facts = select(&hits, query, budget);
@@ -349,14 +349,14 @@ mod tests {
 
     #[test]
     fn the_nearest_document_comes_first_in_its_own_order() {
-        let policy = |ordinal, text, nearness| {
+        let policy = |ordinal, text, similarity| {
             let mut hit = hit("policy", "Returns", text);
             hit.ordinal = ordinal;
-            hit.blocks[0].nearness = nearness;
+            hit.blocks[0].similarity = similarity;
             hit
         };
         let mut other = hit("gifts", "Gifts", "A gift comes back with its card.");
-        other.blocks[0].nearness = 0.2;
+        other.blocks[0].similarity = 0.2;
         let hits = [
             other,
             policy(2, "Your money comes back within 3 days.", 0.9),

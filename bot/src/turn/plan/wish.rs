@@ -47,7 +47,7 @@ impl Wish {
             "for a friend who",
             "recommend",
         ];
-        // What a gift is bought for is often told at such length that the wish looks out of scope.
+        // Gift requests often come with so much background that they look out of scope.
         const OF_BUYERS: &[&str] = &[
             "product_question",
             "place_order",

@@ -20,7 +20,7 @@ const EXCERPT_CHARS: usize = 320;
 const SHORTLIST: usize = 10;
 
 /// How much meaning counts beside words.
-const NEARNESS_WEIGHT: f32 = 2.5;
+const SIMILARITY_WEIGHT: f32 = 2.5;
 /// Each part of what words count.
 const WORDS_WEIGHT: f32 = 0.7;
 /// How much it counts that a piece has a number at all.
@@ -83,7 +83,7 @@ pub(super) async fn basis(
     let finder = &turn.services.finder;
     let similarity = finder.similarity(embedding, told.collect()).await?;
     for (piece, similarity) in pieces.iter_mut().zip(similarity) {
-        piece.score += NEARNESS_WEIGHT * similarity;
+        piece.score += SIMILARITY_WEIGHT * similarity;
     }
     pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(Basis {
@@ -154,7 +154,7 @@ impl Basis {
 /// enough; best by their words first.
 fn pieces(facts: &[Fact], question: &str, floor: f32, pack: &Pack) -> Vec<Piece> {
     let shown = facts.iter().filter(|fact| match fact.kind {
-        FactKind::Knowledge => !fact.internal && fact.nearness >= Some(floor),
+        FactKind::Knowledge => !fact.internal && fact.similarity >= Some(floor),
         FactKind::Product => true,
         FactKind::Order | FactKind::Profile => false,
     });
@@ -249,7 +249,7 @@ mod tests {
         let pack = prompts.own_pack();
         let mut pieces = pieces(&facts(), question, 0.3, pack);
         for piece in &mut pieces {
-            piece.score += NEARNESS_WEIGHT * 0.6;
+            piece.score += SIMILARITY_WEIGHT * 0.6;
         }
         Basis {
             pieces,
