@@ -325,7 +325,9 @@ async fn the_server_store_keeps_the_contract() {
         api_key: std::env::var("FRONTDESK_QDRANT_KEY").ok(),
     };
     let store = ServerStore::connect(&config).await.unwrap();
-    keeps_the_contract(&store, &format!("contract_{}", Uuid::new_v4().simple())).await;
+    #[expect(clippy::disallowed_methods, reason = "the server is shared")]
+    let collection = format!("contract_{}", Uuid::new_v4().simple());
+    keeps_the_contract(&store, &collection).await;
 }
 
 #[tokio::test]

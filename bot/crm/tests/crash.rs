@@ -4,6 +4,10 @@
 //! while its processes are killed and started again; workers repeat what failed as Frontdesk does.
 
 #![cfg(test)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "turns that several processes end at once need ids that differ"
+)]
 
 mod cluster;
 

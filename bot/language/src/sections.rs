@@ -99,6 +99,9 @@ pub struct WordForms {
 pub struct FollowUps {
     /// First words of a message that begins in the middle: "and", "what about".
     pub openers: Vec<String>,
+    /// Those of them that ask the same of something else: "and the other one?", but not "why?".
+    #[serde(default)]
+    pub elliptical: Vec<String>,
     /// Words that point to what was spoken of before: pronouns.
     pub pointers: Vec<String>,
     /// Phrases whose last word looks like a pointer and is none: "is there".

@@ -81,6 +81,7 @@ fn collect<'s>(sections: &'s Sections, all: &mut Vec<(&'static str, &'s str)>) {
     }
     if let Some(follow_ups) = &sections.follow_ups {
         add("follow_ups.openers", &follow_ups.openers);
+        add("follow_ups.elliptical", &follow_ups.elliptical);
         add("follow_ups.pointers", &follow_ups.pointers);
         add("follow_ups.existential", &follow_ups.existential);
         add("follow_ups.counting", &follow_ups.counting);

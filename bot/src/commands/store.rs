@@ -41,6 +41,11 @@ pub(crate) async fn run(config: &Config, args: &StoreArgs) -> anyhow::Result<()>
         table.add_row([copied.table.to_string(), rows, copied.sha256]);
     }
     println!("{table}");
-    println!("The copy in {to} is complete; set data.url to it.");
+    match &to {
+        Location::Server(_) => println!("The copy in {to} is complete; set data.url to it."),
+        Location::File(_) => {
+            println!("The copy in {to} is complete; serve it as crm.sqlite in data.dir.");
+        }
+    }
     Ok(())
 }

@@ -115,7 +115,7 @@ impl Door {
                 greeting,
             } => Ok(Entered {
                 listener: self.hub.listen(conversation.id),
-                messages: greeting.into_iter().collect(),
+                messages: greeting.into_iter().map(|greeting| *greeting).collect(),
                 conversation,
             }),
             Opened::Known(conversation) => self.resume(conversation.id, arrival.identity, 0).await,
@@ -310,7 +310,7 @@ impl Door {
         };
         self.dispatcher.silence(conversation);
         if let Some(message) = notice {
-            let said = Said::new(message, None);
+            let said = Said::new(*message, None);
             self.hub.tell(conversation, Event::Said(said));
         }
         self.hub.tell(conversation, Event::Stopped);

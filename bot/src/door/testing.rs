@@ -16,7 +16,10 @@ use crate::turn::{Delivered, TurnError};
 use crate::voice::Voice;
 
 /// Answers nothing, and counts. The store's folder lives as long.
-pub(crate) struct Counts(pub(crate) AtomicUsize, TempDir);
+pub(crate) struct Counts(
+    pub(crate) AtomicUsize,
+    #[expect(dead_code, reason = "held for its drop")] TempDir,
+);
 
 #[async_trait]
 impl Answers for Counts {

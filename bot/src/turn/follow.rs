@@ -32,6 +32,8 @@ pub(crate) struct Follow {
     content: usize,
     /// It begins in the middle: "and ...", "what about ...".
     opens: bool,
+    /// It begins by asking the same of something else: "what about ...".
+    asks_same: bool,
     /// A pronoun points to something: "it", "that one".
     points: bool,
     /// It counts what it does not name: "how many can come in each month?".
@@ -73,6 +75,7 @@ impl Follow {
         Self {
             content: pack.content(text).len(),
             opens: known.openers.iter().any(begins),
+            asks_same: known.elliptical.iter().any(begins),
             points,
             counts_nothing: known
                 .counting
@@ -95,7 +98,7 @@ impl Follow {
 
     /// For the desk: whether it asks again, of another thing, what was asked before.
     pub(crate) fn is_ellipsis(&self) -> bool {
-        self.opens && self.words <= ELLIPTICAL
+        self.asks_same && self.words <= ELLIPTICAL
     }
 
     /// For the desk: whether it may speak of the record that was talked about.
@@ -147,6 +150,7 @@ mod tests {
         assert!(follow("what about the blue lamp?").is_ellipsis());
         assert!(!follow("and where do I find the opening hours of your shop?").is_ellipsis());
         assert!(!follow("Do you sell lamps?").is_ellipsis());
+        assert!(!follow("Why not all of it?").is_ellipsis());
     }
 
     #[test]

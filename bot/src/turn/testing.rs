@@ -153,13 +153,10 @@ impl Shop {
             title: title.into(),
             text: text.into(),
             blocks: blocks
-                .map(|block| NearBlock {
-                    block,
-                    similarity: similarity,
-                })
+                .map(|block| NearBlock { block, similarity })
                 .collect(),
             url: None,
-            similarity: similarity,
+            similarity,
             score: 1.0,
         });
         self

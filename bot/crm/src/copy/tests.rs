@@ -85,9 +85,18 @@ async fn fill(store: &Store) {
 async fn shown(store: &Store) -> Vec<serde_json::Value> {
     let conversations = store.list_conversations(None, 99).await.unwrap();
     let mut shown = vec![
-        json!(format!("{:?}", store.changed_customers(0, 99).await.unwrap())),
-        json!(format!("{:?}", store.changed_products(0, 99).await.unwrap())),
-        json!(format!("{:?}", store.changed_documents(0, 99).await.unwrap())),
+        json!(format!(
+            "{:?}",
+            store.changed_customers(0, 99).await.unwrap()
+        )),
+        json!(format!(
+            "{:?}",
+            store.changed_products(0, 99).await.unwrap()
+        )),
+        json!(format!(
+            "{:?}",
+            store.changed_documents(0, 99).await.unwrap()
+        )),
         json!(format!("{:?}", store.list_orders(None, 99).await.unwrap())),
         json!(store.find_identity("web", "42").await.unwrap()),
         json!(store.index_mark("products").await.unwrap()),

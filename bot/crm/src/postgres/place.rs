@@ -30,6 +30,7 @@ impl Place {
     }
 
     async fn made(how: &str) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "tests share the server")]
         let database = format!("test_{}", Uuid::new_v4().simple());
         let mut server = administrator().await;
         run(&mut server, format!("CREATE DATABASE {database} {how}")).await;

@@ -31,6 +31,7 @@ async fn failure(url: url::Url) -> CrmError {
 
 /// A user of their own with few rights, and the URL by which they come.
 async fn user(place: &Place, limits: &str) -> (String, url::Url) {
+    #[expect(clippy::disallowed_methods, reason = "tests share the server")]
     let name = format!("user_{}", uuid::Uuid::new_v4().simple());
     let create = format!("CREATE ROLE {name} LOGIN PASSWORD 'of their own' {limits}");
     run(&mut administrator().await, create).await;

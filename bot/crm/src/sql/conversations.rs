@@ -39,7 +39,7 @@ pub(crate) async fn open(
     let channel = json!({"channel": conversation.channel});
     events::append(tx, events::OPENED, Some(id), channel, at).await?;
     let greeting = match greeting {
-        Some(greeting) => Some(messages::append(tx, id, greeting, at).await?),
+        Some(greeting) => Some(Box::new(messages::append(tx, id, greeting, at).await?)),
         None => None,
     };
     let last_seq = greeting.as_ref().map_or(0, |greeting| greeting.seq);
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(scratch.load(conversation.id).await, conversation);
         assert_eq!(
             store.recent_messages(conversation.id, 9).await.unwrap(),
-            [greeting]
+            [*greeting]
         );
         let found = store.find_thread("web", "thread 1").await.unwrap();
         assert_eq!(found, Some(conversation));

@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(conversation.thread, "t");
         assert_eq!(greeting.text, "Hello");
         assert_eq!(greeting.sources, serde_json::json!([{"id": "doc-1"}]));
-        assert_eq!(store.recent_messages(id, 1).await.unwrap(), [greeting]);
+        assert_eq!(store.recent_messages(id, 1).await.unwrap(), [*greeting]);
         let found = store.find_thread("we\0b", "\0t").await.unwrap();
         assert_eq!(found, Some(conversation));
 

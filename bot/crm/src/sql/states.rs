@@ -32,7 +32,7 @@ pub(crate) async fn change(tx: &mut Tx, change: StateChange) -> Result<StateChan
     let data = json!({"from": before.state});
     events::append(tx, events::of_state(to), Some(id), data, at).await?;
     let notice = match notice {
-        Some(notice) => Some(messages::append(tx, id, notice, at).await?),
+        Some(notice) => Some(Box::new(messages::append(tx, id, notice, at).await?)),
         None => None,
     };
     Ok(StateChanged::Changed { notice })

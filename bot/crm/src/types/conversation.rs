@@ -104,7 +104,7 @@ pub enum Opened {
         /// The conversation, its greeting counted.
         conversation: Conversation,
         /// The greeting as stored, if one was given.
-        greeting: Option<Message>,
+        greeting: Option<Box<Message>>,
     },
     /// Its thread had a conversation already, which is this one; nothing was stored.
     Known(Conversation),
@@ -131,7 +131,7 @@ pub enum StateChanged {
     /// The conversation is in the new state.
     Changed {
         /// The notice as stored, if one was given.
-        notice: Option<Message>,
+        notice: Option<Box<Message>>,
     },
     /// The conversation was in none of the expected states, or in the new one already; nothing was
     /// stored.

@@ -286,9 +286,12 @@ mod tests {
     fn a_press_is_told_from_typed_words() {
         let typed = r#"{"type":"message","id":"1","text":"Yes"}"#;
         let pressed = r#"{"type":"message","id":"1","text":"Yes","pressed":"yes"}"#;
-        let read = |text: &str| match serde_json::from_str(text).unwrap() {
-            ClientFrame::Message { pressed, .. } => pressed,
-            other => panic!("{other:?}"),
+        let read = |text: &str| {
+            let frame = serde_json::from_str(text).unwrap();
+            let ClientFrame::Message { pressed, .. } = frame else {
+                panic!("{frame:?}");
+            };
+            pressed
         };
         assert_eq!(read(typed), None);
         assert_eq!(read(pressed).as_deref(), Some("yes"));

@@ -94,7 +94,7 @@ impl Signals<'_> {
         const MOST_WORDS: usize = 16;
         let text = format!(" {} ", self.words().collect::<Vec<_>>().join(" "));
         let has = |phrase: &&str| text.contains(&format!(" {phrase} "));
-        if self.follow.words > MOST_WORDS || ASKS_FOR_SOMEBODY.iter().any(|phrase| has(&phrase)) {
+        if self.follow.words > MOST_WORDS || ASKS_FOR_SOMEBODY.iter().any(has) {
             return false;
         }
         let behind = |opener: &&str| Some(text.split_once(&format!(" {opener} "))?.1);

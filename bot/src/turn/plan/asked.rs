@@ -27,7 +27,6 @@ pub(super) fn asked(message: &str, pack: &Pack) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::prompts::Prompts;
 
     fn asked(message: &str) -> Option<String> {

@@ -66,38 +66,7 @@ pub(super) fn assign(
     let background = records.iter().filter(|_| told.is_none());
     let texts: Vec<String> = background.chain(&passages).cloned().collect();
     let prompt = prompt(turn, question, &texts, told.as_deref())?;
-    let said = turn
-        .opened
-        .history
-        .iter()
-        .map(|message| message.text.clone());
-    let conversation: Vec<String> = said
-        .chain([turn.opened.text.clone(), question.text.clone()])
-        .collect();
-    let guard = {
-        let passages: Vec<Passage<'_>> = found
-            .facts
-            .iter()
-            .map(|fact| Passage {
-                title: &fact.title,
-                text: &fact.text,
-            })
-            .collect();
-        let prompts = turn.services.voice.prompts();
-        Guard::new(&Grounds {
-            passages: &passages,
-            records: &records,
-            conversation: &conversation,
-            told: told.as_deref().unwrap_or_default(),
-            closed: settled,
-            question: &found.query,
-            company: &turn.services.config.company.name,
-            packs: prompts.packs(),
-            language: turn.language(),
-            facts_language: prompts.fallback(),
-            instructions: &turn.services.instructions,
-        })
-    };
+    let guard = guard(turn, question, &found, &records, told.as_deref(), settled);
     facts.extend(found.facts);
     Ok(Assignment {
         prompt,
@@ -115,6 +84,44 @@ pub(super) fn assign(
             focus,
             ..Reply::default()
         },
+    })
+}
+
+/// What checks the reply: against everything that it may rest on.
+fn guard(
+    turn: &Turn<'_>,
+    question: &Question,
+    found: &Found,
+    records: &[String],
+    told: Option<&str>,
+    closed: bool,
+) -> Guard {
+    let said = turn.opened.history.iter().map(|message| &message.text);
+    let conversation: Vec<String> = said
+        .chain([&turn.opened.text, &question.text])
+        .cloned()
+        .collect();
+    let passages: Vec<Passage<'_>> = found
+        .facts
+        .iter()
+        .map(|fact| Passage {
+            title: &fact.title,
+            text: &fact.text,
+        })
+        .collect();
+    let prompts = turn.services.voice.prompts();
+    Guard::new(&Grounds {
+        packs: prompts.packs(),
+        language: turn.language(),
+        facts_language: prompts.fallback(),
+        instructions: &turn.services.instructions,
+        passages: &passages,
+        records,
+        conversation: &conversation,
+        told: told.unwrap_or_default(),
+        closed,
+        question: &found.query,
+        company: &turn.services.config.company.name,
     })
 }
 

@@ -110,7 +110,8 @@ fn choose(words: &str, basis: &Basis, guard: &Guard, comparable: bool) -> Closin
             instead,
         };
     }
-    if !words.is_empty() && !(comparable && basis.agrees_without_a_rule(words, guard)) {
+    let unfounded = comparable && basis.agrees_without_a_rule(words, guard);
+    if !words.is_empty() && !unfounded {
         return Closing::Words;
     }
     basis
