@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::Pack;
 use crate::sections::{Days, Segmentation, WordForms};
+use crate::validate::Fault;
 
 /// A language's names of days.
 #[derive(Debug)]
@@ -18,11 +19,9 @@ pub(crate) struct RelativeDays {
 }
 
 impl RelativeDays {
-    #[expect(
-        clippy::expect_used,
-        reason = "the phrases are escaped, so that the pattern is valid whatever they are"
-    )]
-    pub(crate) fn new(days: Days, words: Option<&WordForms>) -> Self {
+    /// # Errors
+    /// Phrases that are too many or too long to look for.
+    pub(crate) fn new(days: Days, words: Option<&WordForms>) -> Result<Self, Fault> {
         let mut phrases: Vec<&String> = days.relative.keys().chain(&days.ordinary).collect();
         // "The day after tomorrow" before "tomorrow".
         phrases.sort_by_key(|phrase| std::cmp::Reverse(phrase.len()));
@@ -39,11 +38,14 @@ impl RelativeDays {
             format!(r"(?:(?:{endings})\b)?")
         };
         let any = escaped(&mut phrases.iter().copied());
-        let pattern = (!phrases.is_empty()).then(|| {
-            Regex::new(&format!("(?i){edge}(?P<day>{any}){edge}{ending}"))
-                .expect("the pattern is valid")
-        });
-        Self { days, pattern }
+        let pattern = match phrases.first() {
+            Some(longest) => {
+                let pattern = Regex::new(&format!("(?i){edge}(?P<day>{any}){edge}{ending}"));
+                Some(pattern.map_err(|error| Fault::pattern("days.relative", longest, &error))?)
+            }
+            None => None,
+        };
+        Ok(Self { days, pattern })
     }
 
     fn weekday(&self, day: Date) -> &str {
@@ -147,5 +149,20 @@ mod tests {
         ] {
             assert_eq!(in_full(friday, Some(&pack(tag))), told);
         }
+    }
+
+    #[test]
+    fn a_phrase_that_is_too_long_to_look_for_is_an_error_that_names_its_key() {
+        let days = r#"weekdays = ["a", "b", "c", "d", "e", "f", "g"]"#;
+        let long = "a".repeat(3_000_000);
+        let source = format!(
+            "name = \"X\"\n[days]\n{days}\nnamed = \"{{said}} {{weekday}}\"\nin_full = \"{{date}} {{weekday}}\"\nrelative = {{ \"{long}\" = 1 }}\n"
+        );
+        let sources = [("xx".to_owned(), source)].into();
+        let error = crate::Packs::from_sources(&sources)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("days.relative"), "{error}");
+        assert!(error.len() < 500, "{} bytes", error.len());
     }
 }

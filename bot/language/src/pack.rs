@@ -78,7 +78,8 @@ impl Pack {
             days: sections
                 .days
                 .clone()
-                .map(|days| RelativeDays::new(days, sections.words.as_ref())),
+                .map(|days| RelativeDays::new(days, sections.words.as_ref()))
+                .transpose()?,
             repairs: Repairs::new(citing, third_person),
             boundaries: Boundaries::new(sections.sentences.as_ref()),
             deeds,

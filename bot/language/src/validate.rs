@@ -3,6 +3,9 @@
 use crate::pack::algorithm;
 use crate::sections::Sections;
 
+/// Longest part of an entry that an error repeats, in characters.
+const MOST_SHOWN: usize = 120;
+
 /// An entry that makes no sense.
 pub(crate) struct Fault {
     /// Section and key: `words.function`.
@@ -25,7 +28,9 @@ impl Fault {
     pub(crate) fn pattern(key: &str, pattern: &str, cause: &regex::Error) -> Self {
         let cause = cause.to_string();
         let last = cause.lines().last().unwrap_or_default().to_owned();
-        Self::new(key, pattern, format!("{pattern:?} is no pattern: {last}"))
+        // What is wrong with it may be its length.
+        let shown: String = pattern.chars().take(MOST_SHOWN).collect();
+        Self::new(key, pattern, format!("{shown:?} is no pattern: {last}"))
     }
 
     /// A name that is no script's.
