@@ -291,6 +291,9 @@ mod tests {
         assert!(report.caught.passed >= 960, "{:?}", report.caught);
         let mistaken = report.withheld_by_mistake;
         assert!(mistaken.passed <= 695, "{mistaken:?}");
+        // Withholding less of everything is no gain: what counts is how far both rates are apart.
+        let apart = report.caught.share().unwrap() - mistaken.share().unwrap();
+        assert!(apart >= 0.0489, "{apart}");
     }
 
     #[test]
