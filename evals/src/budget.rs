@@ -1,8 +1,9 @@
-//! How much of what was found a model must be given for the answer to be in it.
+//! How much of what was retrieved the model must be given for the answer to be in it.
 //!
-//! Every hundred tokens of prompt cost a second on two cores, so a turn chooses sentences up to a
-//! number of characters (`retrieval.fact_chars`). Here dialogues are played with several such numbers,
-//! and of each turn whose facts are known in words it is asked whether they were among what was chosen.
+//! A hundred tokens of prompt cost about a second on two CPU cores, so a turn selects sentences up
+//! to a budget of characters (`retrieval.fact_chars`). Here dialogues are replayed with several
+//! budgets, and for every turn whose expected facts are known in words it is checked whether the
+//! selection holds them.
 
 use retrieval::{Encoder, EncoderError};
 use serde::Serialize;

@@ -1,6 +1,6 @@
-//! The customer's side of the chat protocol: one conversation over one WebSocket.
+//! The client side of the chat protocol: one conversation over one WebSocket.
 //!
-//! Times are measured where the customer sits: from sending a message to hearing each frame.
+//! Times are measured where the customer sits: from sending a message to receiving each frame.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! How well a head tells messages apart: trained on one labelled file, judged on another.
+//! How well a classifier head does: trained on one labelled file, evaluated on another.
 
 mod bootstrap;
 mod familiar;

@@ -1,8 +1,7 @@
-//! Two replays of the same dialogues, turn by turn: what got better, what got worse, and whether
-//! that is more than chance.
+//! Compares two replays of the same dialogues, turn by turn: what improved, what got worse, and
+//! whether the difference is more than chance.
 //!
-//! Only turns that both replays have are compared, and of each only the checks that both could
-//! carry out: the same questions are asked of both.
+//! Only turns that both replays have are compared, and only checks that both could carry out.
 
 mod gate;
 mod sign_test;

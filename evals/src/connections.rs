@@ -1,4 +1,4 @@
-//! What idle customers cost: memory of the server's process for each open connection.
+//! The cost of idle connections: the server's memory per open connection.
 //!
 //! Linux only: memory and limits are read from `/proc`.
 

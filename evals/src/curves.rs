@@ -1,4 +1,4 @@
-//! How true probabilities are, and what a threshold on them would cost.
+//! Calibration curves of predicted probabilities, and what a threshold on them would cost.
 
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! Labelled dialogues: what customers wrote, and what must hold of the answers.
 //!
-//! A file holds one JSON object a line. Every key under `expect` is a check and an absent key checks
-//! nothing, so an unknown key is an error: a misspelt check would otherwise pass for ever.
+//! A file holds one JSON object per line. Every key under `expect` is a check and an absent key
+//! checks nothing, so an unknown key is an error: a misspelt check would otherwise pass for ever.
 
 use std::collections::HashSet;
 use std::fmt;

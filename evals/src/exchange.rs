@@ -1,4 +1,4 @@
-//! One question and what was heard until its answer was whole.
+//! One question and every frame up to the end of its answer.
 
 use std::time::Duration;
 

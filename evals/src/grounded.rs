@@ -1,9 +1,9 @@
-//! Whether replies keep to what they were given: an estimate by words, for English.
+//! Whether replies are grounded in the facts: a word-based estimate, for English.
 //!
-//! What the model wrote is compared with the facts that the turn recorded and with what the customer
-//! wrote. A number or a name that occurs in neither is invented; a sentence is supported when most of
-//! what it says is in one fact. The product's guard withholds by rules of the same kind, but these
-//! here are written apart from it, and know of nothing that it lets pass.
+//! The model's text is compared with the facts that the turn recorded and with what the customer
+//! wrote. A number or a name that occurs in neither is invented; a sentence is supported when one
+//! fact covers most of it. The product's guard uses rules of the same kind, but these are written
+//! independently of it.
 
 use std::collections::HashSet;
 

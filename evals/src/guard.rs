@@ -1,8 +1,8 @@
 //! What the guard withholds of sentences that are known to be true or false.
 //!
-//! A case is a sentence in answer to a question, about a document: one written by hand, or one of
-//! the document's own, as it is or with a fact altered by a program. It is checked against the
-//! whole document; a reply has but a part of it, and less to lean on.
+//! A case is a sentence in answer to a question about a document: written by hand, or one of the
+//! document's own, unchanged or with a fact altered by a program. It is checked against the whole
+//! document, whereas a live reply is checked against the passages that were retrieved.
 
 mod altered;
 mod articles;

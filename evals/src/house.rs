@@ -1,5 +1,5 @@
-//! A whole Frontdesk of our own: a prepared world and a server over it, in this process but spoken
-//! to over TCP as any server is.
+//! A complete Frontdesk for a replay: a prepared world and a server over it, in this process but
+//! addressed over TCP like any server.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

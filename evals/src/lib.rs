@@ -1,11 +1,12 @@
-//! Measuring Frontdesk: labelled dialogues are played through a running server, and every turn is
-//! judged.
+//! Evaluation of Frontdesk: labelled dialogues are replayed against a running server, and every
+//! turn is judged.
 //!
 //! A [`World`](worlds::World) is the body of facts that dialogues are about; a
 //! [`House`](house::House) is a server over it; [`replay`](replay::replay) plays
-//! [`Dialogue`](dialogue::Dialogue)s in it; [`Summary`](summary::Summary) counts and
-//! [`report`] prints; [`compare`] tells what a change made better and worse. [`classify`] judges
-//! the classifier alone, [`retrieve`](mod@retrieve) the search alone, and [`connections`] weighs a server's idle connections.
+//! [`Dialogue`](dialogue::Dialogue)s in it; [`Summary`](summary::Summary) counts and [`report`]
+//! prints; [`compare`] shows what a change improved and worsened. [`classify`] evaluates the
+//! classifier alone, [`retrieve`](mod@retrieve) the search alone, and [`connections`] measures idle
+//! connections.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,5 +1,5 @@
-//! `frontdesk-evals`: plays labelled dialogues against Frontdesk, compares what came of it, and
-//! weighs connections.
+//! `frontdesk-evals`: replays labelled dialogues against Frontdesk, compares the results, and
+//! measures idle connections.
 
 mod cli;
 mod commands;

@@ -1,6 +1,6 @@
-//! What the server wrote down about a turn, as far as it is measured.
+//! The outcome of a turn as the server recorded it, as far as it is evaluated.
 //!
-//! The record is JSON of the server's own. Every key of it may be absent, as a turn that was not
+//! The record is JSON of the server's own. Any key of it may be absent: a turn that was not
 //! answered from knowledge has retrieved nothing.
 
 use crm::Outcome;

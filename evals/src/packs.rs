@@ -1,4 +1,4 @@
-//! What is known about languages.
+//! The language packs that evaluation uses.
 
 use std::sync::LazyLock;
 

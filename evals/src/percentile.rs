@@ -1,4 +1,4 @@
-//! Medians and tails of what was measured, by nearest rank: every figure is a value that occurred.
+//! Medians and tail percentiles by nearest rank: every figure is a value that was measured.
 
 use serde::Serialize;
 

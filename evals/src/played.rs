@@ -1,4 +1,4 @@
-//! A turn as it was played, and its judgement.
+//! A turn as it was played, and how it was judged.
 
 use crm::{ConversationState, Outcome};
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
-//! Prepared worlds: data folders filled and indexed once, and copied for every replay.
+//! Prepared worlds: data folders that are filled and indexed once and copied for every replay.
 //!
-//! They lie under `$XDG_CACHE_HOME/frontdesk/worlds` (else `~/.cache/...`), named by the world and a
-//! hash of everything that made them: its records, the server of its index and this program, whose
-//! next version may index differently. A replay works on a copy, so no conversation ever gets into
-//! the next one.
+//! They are kept under `$XDG_CACHE_HOME/frontdesk/worlds` (else `~/.cache/...`), named by the world
+//! and a hash of everything that went into them: its records, the server of its index and this
+//! program, whose next version may index differently. A replay works on a copy, so no conversation
+//! ever leaks into the next one.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

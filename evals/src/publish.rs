@@ -1,9 +1,9 @@
-//! A change that is to go live: what it would make of labelled dialogues, and putting it in place.
+//! Publishing: evaluates a change on labelled dialogues before it goes live.
 //!
-//! A change is articles, a configuration (with it prompts, heads and models), or both. The company's
-//! own records are read from its store, without conversations, into a [`Body`]; the dialogues are
-//! played against a copy as it is and against one with the change. Nothing live is touched before
-//! the gates have been passed.
+//! A change is articles, a configuration (and with it prompts, heads and models), or both. The
+//! company's own records are read from its store, without conversations, into a [`Body`]; the
+//! dialogues are played against a copy as it is and against one with the change. Nothing live is
+//! touched before the gates have been passed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

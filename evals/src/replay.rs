@@ -1,8 +1,8 @@
-//! Plays dialogues through a running server, one at a time, and judges every turn.
+//! Plays dialogues against a running server, one at a time, and judges every turn.
 //!
 //! A dialogue that breaks off (no answer in time, a closed connection) fails all checks of its
-//! remaining turns; the next dialogue starts anew. Once a person has taken over, the bot is silent:
-//! later messages are not sent and their turns are [`Ending::Silent`].
+//! remaining turns; the next dialogue starts afresh. Once a person has taken over, the bot is
+//! silent: later messages are not sent and their turns are [`Ending::Silent`].
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a replay prints, and what it writes to a file.
+//! The printed report of a replay, and its report file.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

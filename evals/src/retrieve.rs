@@ -1,9 +1,10 @@
-//! How well the documents are found that hold the answer, each way of searching apart.
+//! Retrieval quality: how often the documents that hold the answer are found, for each search
+//! method alone and for both together.
 //!
-//! The questions are those that the product itself looks up, follow-ups with what they go on from:
-//! the dialogues are played against a server that writes nothing, and what a turn has looked up is
-//! searched for once more, by meaning, by words, and by both. A turn that looked nothing up, as it
-//! was answered or handed over before, is searched for by the customer's own words.
+//! The queries are those of the product itself, follow-ups rewritten as it rewrites them: the
+//! dialogues are played against a server without a model, and every query that a turn recorded is
+//! run again as a semantic, a lexical and a hybrid search. A turn that ran no query, because it was
+//! answered or handed over before, is searched for by the customer's own words.
 
 mod figures;
 mod tables;

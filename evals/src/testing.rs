@@ -1,4 +1,4 @@
-//! What several of this crate's tests need.
+//! Shared helpers of this crate's tests.
 
 use crm::{ConversationId, Millis, Outcome, TurnId};
 use serde_json::json;

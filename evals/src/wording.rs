@@ -1,13 +1,13 @@
 //! Whether a text contains a wording, by the rules of labelled dialogues.
 //!
-//! Case, spacing and thousands separators do not count: `$62,500` is in `costs $ 62500 a year`. A
+//! Case, spacing and thousands separators are ignored: `$62,500` is in `costs $ 62500 a year`. A
 //! wording that begins or ends with a digit must not touch another digit there: `$5` is in neither
 //! `$50` nor `$5,000`, and `30 days` is not in `130 days`. A full stop is no digit: `$5` is in
 //! `$5.50`.
 //!
 //! Thousands separators are commas, apostrophes and no-break spaces between groups of three digits.
-//! An ordinary space parts two numbers (`choose 2 150-dollar vouchers`), so digits on both sides of
-//! it do not touch; within a wording it is spacing and does not count.
+//! An ordinary space separates two numbers (`choose 2 150-dollar vouchers`), so digits on both
+//! sides of it do not touch; within a wording it is spacing and is ignored.
 
 /// One character that counts.
 struct Letter {

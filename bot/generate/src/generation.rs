@@ -1,4 +1,4 @@
-//! What a model answers: a stream of [`Chunk`]s.
+//! A reply as it arrives: a stream of [`Chunk`]s.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,8 @@
-//! From a prompt to a streamed reply.
+//! Text generation: from a prompt to a streamed reply.
 //!
-//! [`Generator`] is the seam: the llama.cpp [`Engine`] on this machine and the OpenAI-compatible
-//! [`Remote`] stand behind it, and [`Scripted`] in tests. A [`Generation`] is a stream of
-//! [`Chunk`]s; dropping it cancels.
+//! [`Generator`] is the interface. The llama.cpp [`Engine`] on this machine and the
+//! OpenAI-compatible [`Remote`] implement it, and [`Scripted`] does in tests. A [`Generation`] is a
+//! stream of [`Chunk`]s; dropping it cancels the request.
 
 mod engine;
 mod generation;

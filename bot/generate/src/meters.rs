@@ -1,4 +1,4 @@
-//! What generation tells the operator's metrics.
+//! The metrics of text generation.
 
 use std::time::Duration;
 

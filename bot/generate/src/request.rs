@@ -1,4 +1,4 @@
-//! What is asked of a model.
+//! A generation request: prompt, limits, sampling and deadline.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! A [`Generator`] that writes what a test tells it to, at the pace a test tells it to.
+//! A [`Generator`] for tests: it writes a given text at a given pace.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! No model at all.
+//! The [`Generator`] of an installation without a model.
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;

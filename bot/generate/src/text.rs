@@ -1,4 +1,5 @@
-//! From the bytes of tokens to text that may be shown: whole characters, and never a stop string.
+//! Detokenisation: token bytes become text that is safe to show, made of whole characters and
+//! without a stop string.
 
 /// Joins bytes into characters: a token may hold half of one.
 #[derive(Debug, Default)]

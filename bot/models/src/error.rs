@@ -1,4 +1,4 @@
-//! Why there is no model file. Each text says what to do about it.
+//! Why a model file is not available. Each message says what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};

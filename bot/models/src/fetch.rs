@@ -1,4 +1,4 @@
-//! Fetching: each source in turn until one gives the right bytes.
+//! Downloading: each source is tried in turn until one delivers a file with the expected hash.
 
 use std::collections::HashSet;
 use std::fs::{self, File, TryLockError};

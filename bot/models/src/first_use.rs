@@ -1,4 +1,4 @@
-//! Files outside the registry: their checksum is recorded at first use, and must stay.
+//! Files that are not in the registry: trusted on first use, and their checksum must not change.
 
 use std::fs;
 use std::path::{Path, PathBuf};

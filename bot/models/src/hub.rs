@@ -1,7 +1,7 @@
 //! Downloads files from the model hub.
 //!
-//! The library behind it waits for an answer without end. So it runs on a thread of its own, and a
-//! hub that keeps silent is left alone: there for good, as far as this process is concerned.
+//! The client library has no timeout of its own, so it runs on a separate thread; a hub that stays
+//! silent is given up, and that thread is abandoned.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,10 +1,11 @@
 //! Model files: from a manifest of names and hashes to verified files on disk.
 //!
-//! [`Registry`] says which files exist, [`ModelStore`] keeps them in one folder. Two rules hold:
-//! no path leaves this crate before the file's SHA-256 has been checked, and only
+//! [`Registry`] lists the known files, [`ModelStore`] keeps them in one folder. Two rules hold: no
+//! path leaves this crate before the file's SHA-256 has been verified, and only
 //! [`ModelStore::fetch`] and [`ModelStore::fetch_all`] use the network.
 //!
-//! Everything here blocks: it hashes and moves gigabytes. Async callers use a blocking thread.
+//! Everything here blocks, since it hashes and copies gigabytes: async callers use a blocking
+//! thread.
 
 mod checksum;
 mod error;

@@ -1,7 +1,7 @@
-//! The entries of a manifest: what a model file is, and where it can be had.
+//! The entries of a manifest: what a model file is, and where to get it.
 //!
-//! An entry is checked when it is read: afterwards a file name is a plain name, a package is no
-//! option of pip, and a pattern is valid.
+//! An entry is validated when it is parsed: from then on a file name is a plain name, a package
+//! cannot be mistaken for an option of pip, and a pattern is valid.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,8 @@
-//! A file that grows part by part and survives being interrupted.
+//! A resumable download: a file that grows part by part.
 //!
-//! The bytes are in `FILE.partial`, and `FILE.journal` says which parts of them count. A part counts
-//! once its bytes are on the disk; what a crash left behind the last such part is cut off.
+//! The bytes are in `FILE.partial`, and `FILE.journal` lists the parts that are complete. A part
+//! counts only once its bytes are on disk; whatever a crash left after the last complete part is
+//! truncated.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};

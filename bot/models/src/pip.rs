@@ -1,7 +1,7 @@
 //! Downloads wheels with pip, one at a time.
 //!
-//! pip brings what would otherwise be ours to write: mirrors, proxies, certificates, retries, as the
-//! machine is set up for them. Only wheels are taken, so no code of a package ever runs.
+//! pip already handles mirrors, proxies, certificates and retries as this machine is configured for
+//! them. Only wheels are accepted, so no code of a package ever runs.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

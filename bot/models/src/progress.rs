@@ -1,4 +1,4 @@
-//! How a download is shown: a bar on a terminal, lines in a log, or not at all.
+//! Download progress: a bar on a terminal, lines in a log, or nothing.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;

@@ -1,4 +1,4 @@
-//! What is remembered of a file beside its bytes: where its companions lie, and its [`Stamp`].
+//! The sidecar record of a file: where its companion files are, and its [`Stamp`].
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};

@@ -1,7 +1,7 @@
-//! The registry: all model files known, from the manifest in the binary and a company's own.
+//! The registry: every known model file, from the built-in manifest and the company's own.
 //!
-//! `models.toml` is part of the binary; a company adds entries, or replaces some by name, with a file
-//! of the same form.
+//! `models.toml` is compiled into the binary; a company adds entries, or overrides some by name,
+//! with a file of the same format.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

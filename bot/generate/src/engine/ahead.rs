@@ -1,5 +1,6 @@
-//! What is read in idle time: what the next prompts of conversations will begin with. A customer who
-//! reads a reply and writes on then waits for the computation of what is new alone.
+//! Idle-time prefill. While the engine is idle it prefills what the next prompts of recent
+//! conversations will begin with, so that a customer who reads a reply and then writes on waits
+//! only for the new tokens.
 
 use std::collections::VecDeque;
 

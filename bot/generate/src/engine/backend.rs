@@ -1,4 +1,4 @@
-//! What the scheduler asks of a model and its cache.
+//! What the scheduler needs of a model and its KV cache.
 
 use llama_cpp_2::token::LlamaToken;
 

@@ -1,4 +1,4 @@
-//! Chooses the tokens of one reply from llama.cpp's logits.
+//! Sampling: chooses the next token of one reply from llama.cpp's logits.
 
 use std::cell::OnceCell;
 

@@ -1,4 +1,4 @@
-//! What a model computes with on this machine, and whether this build can.
+//! Which devices of this machine a model computes on, and whether this build supports them.
 
 use std::fmt;
 use std::path::Path;

@@ -1,8 +1,10 @@
-//! Drafts by lookup: replies copy facts, so what followed the last words where they stood before is likely
-//! to follow them again (Saxena 2023, "Prompt Lookup Decoding"); and a company's replies say the same
-//! things to one customer after the other (He et al. 2023, "REST: Retrieval-Based Speculative Decoding").
-//! A draft costs nothing to make and is verified by the model, so it changes how fast a reply is written,
-//! never what is written.
+//! Speculative decoding by lookup. Replies copy facts, so the tokens that followed the last few
+//! words at an earlier occurrence are likely to follow them again (Saxena 2023, "Prompt Lookup
+//! Decoding"); and a company says the same things to one customer after another (He et al. 2023,
+//! "REST: Retrieval-Based Speculative Decoding").
+//!
+//! A draft costs almost nothing to make, and the model verifies it: it changes how fast a reply is
+//! written, never what is written.
 
 use llama_cpp_2::token::LlamaToken;
 

@@ -1,6 +1,7 @@
-//! The queue, fair between conversations: those that have something waiting take turns, a request each
-//! (round robin). Who asks for much waits behind those who asked for little, and nobody is overtaken
-//! by more than one request of each of the others.
+//! The request queue, fair between conversations (round robin): each conversation that has
+//! something waiting gets one request served in turn. A conversation that asks for much waits
+//! behind those that ask for little, and nobody is overtaken by more than one request of each other
+//! conversation.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! llama.cpp's backends as libraries: those for graphics cards load where the card's own libraries are, and
-//! of those for processors the one that suits this machine's is taken.
+//! llama.cpp's backends as shared libraries: GPU backends load where the vendor's libraries are
+//! installed, and of the CPU backends the best one for this machine is chosen.
 
 use std::path::PathBuf;
 

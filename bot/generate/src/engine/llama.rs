@@ -1,4 +1,4 @@
-//! llama.cpp behind the [`Backend`] of the scheduler: loading a model, and one context over it.
+//! The scheduler's [`Backend`] on llama.cpp: loads a model and drives one context over it.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -1,4 +1,5 @@
-//! How busy the engine is: what its thread tells the handle, and how long a newcomer would wait.
+//! The engine's load, as its thread reports it to the handle, and the expected wait of a new
+//! request.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;

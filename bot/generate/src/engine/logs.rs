@@ -1,8 +1,8 @@
-//! llama.cpp's log: it says there, and only there, why a file cannot be loaded.
+//! llama.cpp's log. Why a file cannot be loaded is said there and nowhere else.
 //!
-//! Its lines come as tracing events of its own target, many of them at level info. While a
-//! [`capture`] runs they are collected on this thread, told on at level debug, and its complaints
-//! are handed back.
+//! Its lines become tracing events under a target of their own, many of them at level info. While a
+//! [`capture`] is running they are collected on this thread and logged at level debug, and the
+//! errors among them are returned.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What followed what: in one conversation, and in replies that were written before.
+//! An index of which tokens followed which: in one conversation, and in earlier replies.
 
 use std::collections::{HashMap, VecDeque};
 

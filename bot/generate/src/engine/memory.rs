@@ -1,4 +1,4 @@
-//! What the process does with memory that it no longer needs.
+//! Returning freed memory to the operating system.
 
 /// Blocks of so many bytes go back to the system when they are freed: the states of conversations do, what
 /// every token takes does not.

@@ -1,5 +1,6 @@
-//! llama.cpp on this machine: one thread owns a model and its context and writes several replies
-//! at once. Here is the handle; `scheduler` is the thread, `slots` its cache, `llama` the model.
+//! llama.cpp on this machine: one thread owns a model and its context and writes several replies at
+//! once. This module is the handle; `scheduler` is the thread, `slots` its KV cache, `llama` the
+//! model.
 
 mod ahead;
 mod backend;

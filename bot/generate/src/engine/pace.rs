@@ -1,7 +1,9 @@
-//! What a step costs on this machine, by how many tokens it computes: measured once at the start,
-//! then corrected by every step. On a processor four tokens may cost twice as much as one; on a
-//! graphics card a hundred cost as much as one. A processor's kernels compute blocks of tokens, of 4, 16 or
-//! 32, and what is left over one by one: 16 tokens may cost less than 13. Such a step is filled up.
+//! What a decode step costs on this machine, by its number of tokens: measured once at start-up and
+//! corrected by every later step.
+//!
+//! On a CPU four tokens may cost twice as much as one; on a GPU a hundred may cost the same. CPU
+//! kernels compute blocks of 4, 16 or 32 tokens and the remainder one by one, so 16 tokens can be
+//! cheaper than 13: such a step is padded.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! What one step computes: the next tokens of replies being written, guesses of those after them, and
-//! pieces of prompts.
+//! What one decode step computes: the next tokens of replies in progress, drafted tokens to verify,
+//! and pieces of prompts.
 
 use super::pace::{MOST_LOGITS, Pace};
 

@@ -1,9 +1,10 @@
-//! A prompt's tokens: the model's own chat template around contents that are only ever text.
+//! Tokenises a prompt: the model's own chat template around message contents that are only ever
+//! text.
 //!
-//! The template is rendered around marks, and the markup between them is tokenised apart from the
-//! contents. Only in markup are special tokens recognised, so a customer who writes `<|im_end|>`
-//! sends these ten letters. A message's tokens depend on nothing after it, so prompts with the same
-//! leading messages have the same leading tokens.
+//! The template is rendered around placeholders, and the markup between them is tokenised
+//! separately from the contents. Special tokens are recognised in markup only, so a customer who
+//! writes `<|im_end|>` sends those ten characters. A message's tokens depend on nothing after it,
+//! so prompts with the same leading messages have the same token prefix.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The sending end of a [`Generation`], held by the engine's thread.
+//! The sending half of a [`Generation`], held by the engine's thread.
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 

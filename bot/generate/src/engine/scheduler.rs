@@ -1,8 +1,8 @@
 //! The engine's thread: continuous batching of several replies over one [`Backend`].
 //!
-//! Each turn takes in new jobs, drops those nobody waits for, gives slots to the queue in its order,
-//! and computes one batch. A reply that ends or is abandoned leaves its slot within that turn. While
-//! nobody waits, a turn reads ahead.
+//! Each iteration takes in new jobs, drops those nobody waits for any more, assigns slots to queued
+//! jobs in order, and decodes one batch. A reply that ends or is abandoned frees its slot in that
+//! iteration. An idle iteration prefills ahead.
 
 use std::ops::Range;
 use std::sync::{Arc, mpsc};

@@ -1,4 +1,4 @@
-//! A scheduler over a backend that counts: after token n it writes n + 1, and `z` ends a reply.
+//! A scheduler over a backend that counts: token n is followed by n + 1, and `z` ends a reply.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! The laws of the scheduler, on a backend that counts.
+//! The invariants of the scheduler, checked on a backend that counts.
 
 use super::super::slots::Reuse;
 use super::harness::{Bench, Trouble, read};

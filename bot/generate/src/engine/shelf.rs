@@ -1,5 +1,5 @@
-//! The books of what given-up slots held: their states stay in host memory up to a budget, since to
-//! copy one back is usually far cheaper than to compute it again.
+//! Evicted slots: their state is kept in host memory up to a budget, since copying it back is
+//! usually far cheaper than computing it again.
 
 use llama_cpp_2::token::LlamaToken;
 

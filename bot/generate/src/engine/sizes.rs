@@ -1,5 +1,5 @@
-//! How many replies an engine writes at once, the tokens that they share, and those of a step: as it is told,
-//! else what suits what it computes with.
+//! How many replies an engine writes at once, how many tokens they share and how many a step may
+//! hold: as configured, else what suits the device.
 
 use std::ops::RangeInclusive;
 

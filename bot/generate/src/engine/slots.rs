@@ -1,9 +1,9 @@
-//! Who holds which cells of the KV cache, and what a new request can take over from whom.
+//! Which sequence holds which cells of the KV cache, and what a new request can reuse of another.
 //!
 //! A slot is one sequence of the unified cache: the tokens of its last request, each in a cell.
-//! Slots with a common prefix share its cells, and what a slot held is kept on the [`Shelf`] when it is
-//! given up. This is bookkeeping only; every change comes out as an [`Edit`] that the backend must
-//! carry out in order.
+//! Slots with a common prefix share its cells, and an evicted slot goes to the [`Shelf`]. This is
+//! bookkeeping only; every change is returned as an [`Edit`] that the backend must carry out in
+//! order.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};

@@ -1,4 +1,4 @@
-//! Tests of the cache's books, and their laws against a plain model of the cache itself.
+//! Tests of the slot bookkeeping, and its invariants against a plain model of the cache.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! One reply while it is written: from a queued job to its last chunk.
+//! One reply in progress: from a queued job to its last chunk.
 
 use std::time::Instant;
 

@@ -1,9 +1,10 @@
-//! A model behind servers that speak OpenAI's chat completions: llama-server, vLLM, a provider.
+//! Models behind servers that speak OpenAI's chat completions API: llama-server, vLLM, a provider.
 //!
-//! Of several servers the least busy is asked, the same one for all turns of a conversation where
-//! that costs little: it still has in its cache what was said. One that fails is left alone for a
-//! while, and another is asked. A request is tried again only while nothing of its reply has been
-//! read. Dropping a [`Generation`] closes its connection, and the server stops writing.
+//! Of several servers the least busy is chosen; all turns of a conversation go to the same one
+//! where that costs little, since its cache holds the earlier turns. A server that fails is left
+//! out for a while and another is tried. A request is retried only until the first bytes of its
+//! reply have been read. Dropping a [`Generation`] closes its connection, and the server stops
+//! generating.
 
 mod relay;
 mod server;

@@ -1,4 +1,4 @@
-//! From a server's answer to chunks.
+//! Turns a server's response stream into chunks.
 
 use std::time::Instant;
 

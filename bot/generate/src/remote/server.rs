@@ -1,4 +1,4 @@
-//! One server of a model: how busy it is, and whether it is worth asking.
+//! One model server: its load, and whether it is healthy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,4 @@
-//! How long a server's first words take, as its last replies tell.
+//! The time to first token of a server, estimated from its recent replies.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! The words of the OpenAI chat-completions protocol. Servers differ: what is not needed here is
-//! optional, and what is unknown is ignored.
+//! The messages of the OpenAI chat completions protocol. Servers differ: what is not needed is
+//! optional, and unknown fields are ignored.
 
 use std::time::Duration;
 
