@@ -156,7 +156,9 @@ async fn kill(cluster: &Cluster, store: &Store, seen: &Seen) -> Vec<Duration> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_acknowledged_survives_a_killed_server_and_is_answered_once() {
     let cluster = Cluster::new().await;
-    let store = Store::connect(&cluster.location()).await.unwrap();
+    let store = Store::connect(&cluster.url().parse().unwrap())
+        .await
+        .unwrap();
     let seen = Arc::new(Seen::default());
     let (mut writers, mut bots) = (JoinSet::new(), JoinSet::new());
     for number in 1..=CONVERSATIONS {

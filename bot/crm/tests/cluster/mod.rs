@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crm::Location;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -52,10 +51,9 @@ impl Cluster {
     }
 
     /// Where the store is.
-    pub(crate) fn location(&self) -> Location {
+    pub(crate) fn url(&self) -> String {
         let socket = self.path().display();
-        let url = format!("postgres://postgres@localhost/postgres?host={socket}");
-        url.parse().unwrap()
+        format!("postgres://postgres@localhost/postgres?host={socket}")
     }
 
     /// Starts the server and waits until it serves. Right after a kill the last processes of the old
