@@ -23,9 +23,17 @@ impl Default for Currency {
 }
 
 impl Currency {
-    /// The amount in major units.
-    pub(crate) fn major(&self, amount: Money) -> f64 {
-        amount.0 as f64 / 10_f64.powf(self.decimals.into())
+    /// The amount that is written in major units, with a point or a comma before the minor ones
+    /// (`49.9`); `None` when it is no such number.
+    pub(crate) fn parse(&self, written: &str) -> Option<Money> {
+        let (whole, minor) = written.split_once(['.', ',']).unwrap_or((written, ""));
+        let places = usize::try_from(self.decimals).ok()?;
+        let minor: String = minor
+            .chars()
+            .chain(std::iter::repeat('0'))
+            .take(places)
+            .collect();
+        format!("{whole}{minor}").parse().ok().map(Money)
     }
 
     /// `$1,234.50`.
@@ -67,5 +75,19 @@ mod tests {
             decimals: 0,
         };
         assert_eq!(yen.format(Money(1234)), "¥1,234");
+    }
+
+    #[test]
+    fn amounts_are_read_in_major_units() {
+        let dollars = Currency::default();
+        for (written, amount) in [
+            ("100", Some(10_000)),
+            ("49.9", Some(4_990)),
+            ("0,05", Some(5)),
+            ("many", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(dollars.parse(written), amount.map(Money), "{written}");
+        }
     }
 }

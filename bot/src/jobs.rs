@@ -61,7 +61,7 @@ async fn look(store: &Store, library: &Library, services: &Services) -> Result<(
     if report.products > 0 {
         let catalogue = Catalogue::new(
             library.all_products().await?,
-            services.voice.prompts().own_pack(),
+            services.settings.voice.prompts().own_pack(),
         );
         *services.catalogue.write() = Arc::new(catalogue);
     }

@@ -245,11 +245,13 @@ async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<A
         finder: Arc::clone(&library) as _,
         catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
         generator: generator.handle(),
-        instructions: voice.instructions(clock.today())?,
-        voice: voice.clone(),
         hub: Arc::clone(&hub),
-        clock: Arc::clone(&clock),
-        config: Arc::new(config),
+        settings: turn::Settings {
+            instructions: voice.instructions(clock.today())?,
+            voice: voice.clone(),
+            clock: Arc::clone(&clock),
+            config: Arc::new(config),
+        },
     });
     Ok(open_door(store, services, hub, clock, library, keys))
 }
@@ -264,12 +266,12 @@ fn open_door(
 ) -> App {
     let answers: Arc<dyn Answers> = Arc::clone(&services) as _;
     let dispatcher = Dispatcher::new(answers, Arc::clone(&hub), Arc::clone(&clock));
-    let config = Arc::clone(&services.config);
+    let config = Arc::clone(&services.settings.config);
     let door = Door {
         store: store.clone(),
         hub,
         dispatcher: Arc::clone(&dispatcher),
-        voice: services.voice.clone(),
+        voice: services.settings.voice.clone(),
         clock,
         max_message_chars: config.server.max_message_chars,
     };

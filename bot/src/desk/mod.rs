@@ -48,20 +48,27 @@ pub(crate) struct Focus {
 pub(crate) struct Enquiry<'a> {
     /// The message, in English.
     pub text: &'a str,
-    /// Label of its intent; empty when that is unclear.
-    pub intent: &'a str,
+    /// Label of its intent, where that is clear.
+    pub intent: Option<&'a str>,
     /// Whether it asks again, of something else, what was asked before.
     pub is_ellipsis: bool,
     /// Whether it may speak of the record that was talked about.
     pub points_back: bool,
-    /// Label that is likeliest, clear or not: enough where something of the customer's own is named.
-    pub leaning: &'a str,
+    /// Label that is likely, clear or not: enough where something of the customer's own is named.
+    pub leaning: Option<&'a str>,
     /// The session's customer; `None` for a visitor.
     pub customer: Option<&'a Customer>,
     /// That customer's orders, newest first.
     pub orders: &'a [Order],
     /// What the conversation was about.
     pub focus: &'a Focus,
+}
+
+impl Enquiry<'_> {
+    /// Whether its intent is clear, and one of `labels`.
+    fn wants_any(&self, labels: &[&str]) -> bool {
+        self.intent.is_some_and(|intent| labels.contains(&intent))
+    }
 }
 
 /// How far the desk's words answer the message.
@@ -143,11 +150,9 @@ impl Desk<'_> {
         }
         let named = reference::find(&words, enquiry, self.catalogue);
         let enquiry = &Enquiry {
-            intent: if enquiry.intent.is_empty() && !named.items.is_empty() {
-                enquiry.leaning
-            } else {
-                enquiry.intent
-            },
+            intent: enquiry
+                .intent
+                .or(enquiry.leaning.filter(|_| !named.items.is_empty())),
             ..*enquiry
         };
         if named.foreign_order {
@@ -160,7 +165,7 @@ impl Desk<'_> {
             return Ok(DeskAnswer::Found(finding));
         }
         // "Do you ship to Norway, and what does it cost?", after talk of a blanket.
-        if enquiry.intent == "delivery_options" && !named.anything() {
+        if enquiry.wants_any(&["delivery_options"]) && !named.anything() {
             return Ok(DeskAnswer::Nothing);
         }
         if let Some(finding) = self.orders(enquiry, &words, &aspects, &named)? {
@@ -181,9 +186,8 @@ fn is_about_own_orders(
     enquiry: &Enquiry<'_>,
 ) -> bool {
     // "Can I change something I ordered?" asks for a rule that anybody may know.
-    let asks_rule =
-        words.has_any(orders::HYPOTHETICAL) && orders::NOT_LOOKUPS.contains(&enquiry.intent);
-    let own_status = matches!(enquiry.intent, "track_order" | "track_refund");
+    let asks_rule = words.has_any(orders::HYPOTHETICAL) && enquiry.wants_any(orders::NOT_LOOKUPS);
+    let own_status = enquiry.wants_any(&["track_order", "track_refund"]);
     let own_order = named.says_my_order && (own_status || aspects.any_of_order());
     named.order_number || (own_order && !asks_rule)
 }

@@ -52,6 +52,9 @@ pub(super) const NOT_LOOKUPS: &[&str] = &[
     "set_up_shipping_address",
 ];
 
+/// Intents that the customer's own records answer.
+const OF_RECORDS: &[&str] = &["track_order", "track_refund", "check_invoice"];
+
 /// Wishes that an order's status allows or forbids: it is told with the rule.
 const DEPEND_ON_STATUS: &[&str] = &[
     "cancel_order",
@@ -268,8 +271,8 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
     }
     let asks = aspects.any_of_order()
         || named.says_my_order
-        || is_own_intent(enquiry.intent)
-        || DEPEND_ON_STATUS.contains(&enquiry.intent);
+        || enquiry.wants_any(OF_RECORDS)
+        || enquiry.wants_any(DEPEND_ON_STATUS);
     let goes_on = named.points_back && !enquiry.focus.orders.is_empty();
     if !holding.is_empty() && (asks || goes_on) {
         let in_focus: Vec<&Order> = holding
@@ -297,7 +300,7 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
     if !focused.is_empty() && asks && (named.points_back || named.says_my_order) {
         return focused;
     }
-    if named.says_my_order && asks || is_own_intent(enquiry.intent) {
+    if named.says_my_order && asks || enquiry.wants_any(OF_RECORDS) {
         return enquiry.orders.iter().collect();
     }
     Vec::new()
@@ -306,10 +309,6 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
 /// "was it delivered?" asks for a status; "my delivered order" names one.
 fn is_status_question(aspects: &Aspects, named: &Named) -> bool {
     aspects.has(Aspect::Status) && !named.says_my_order
-}
-
-fn is_own_intent(intent: &str) -> bool {
-    matches!(intent, "track_order" | "track_refund" | "check_invoice")
 }
 
 /// Aspects worth telling of every order when several are meant.
@@ -341,10 +340,10 @@ fn asked(enquiry: &Enquiry<'_>, aspects: &Aspects, named: &Named) -> Asked {
         cheapest: aspects.has(Aspect::Cheapest),
     };
     match enquiry.intent {
-        "track_refund" => asked.refund = true,
-        "check_invoice" | "get_invoice" => asked.total = true,
-        "delivery_period" => asked.arrival = true,
-        "track_order" if !asked.address => {
+        Some("track_refund") => asked.refund = true,
+        Some("check_invoice" | "get_invoice") => asked.total = true,
+        Some("delivery_period") => asked.arrival = true,
+        Some("track_order") if !asked.address => {
             asked.status = true;
             asked.tracking = true;
         }
@@ -381,8 +380,8 @@ fn completeness(
             "could you confirm",
             "can you confirm",
         ]);
-    let is_lookup = is_own_intent(enquiry.intent) && !words.has_any(PRACTICE);
-    if NOT_LOOKUPS.contains(&enquiry.intent) {
+    let is_lookup = enquiry.wants_any(OF_RECORDS) && !words.has_any(PRACTICE);
+    if enquiry.wants_any(NOT_LOOKUPS) {
         Completeness::Partial
     } else if is_rule {
         Completeness::Background

@@ -102,7 +102,7 @@ impl Desk<'_> {
         facts.retain(|fact| !fact.text.is_empty());
         let completeness = if facts.is_empty() || !asks {
             Completeness::Background
-        } else if NOT_LOOKUPS.contains(&enquiry.intent) {
+        } else if enquiry.wants_any(NOT_LOOKUPS) {
             Completeness::Partial
         } else {
             Completeness::Whole

@@ -1,6 +1,6 @@
 //! Products found by what they are like: "something warm for the sofa".
 
-use crm::{Product, ProductId};
+use crm::{Money, Product, ProductId};
 use language::Pack;
 use serde::Serialize;
 
@@ -55,13 +55,13 @@ impl Desk<'_> {
         }))
     }
 
-    /// Whether a variant of the product costs no more than `limit`, in major units.
-    pub(crate) fn costs_at_most(&self, id: &ProductId, limit: f64) -> bool {
+    /// Whether a variant of the product costs no more than `limit`.
+    pub(crate) fn costs_at_most(&self, id: &ProductId, limit: Money) -> bool {
         let least = self.catalogue.find(id).and_then(|product| {
             let prices = product.variants.iter().map(|variant| variant.price);
             prices.min()
         });
-        least.is_some_and(|price| self.currency.major(price) <= limit)
+        least.is_some_and(|price| price <= limit)
     }
 
     fn view(&self, product: &Product) -> SuggestionView {

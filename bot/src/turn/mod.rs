@@ -35,13 +35,16 @@ pub(crate) use audible::Delivered;
 pub(crate) use decide::HandOverReason;
 #[cfg(test)]
 pub(crate) use follow::Follow;
-pub(crate) use services::{Heads, Services};
+pub(crate) use services::{Heads, Services, Settings};
 
 use audible::Audible;
 use decide::{Reaction, Signals};
+use generate::Generator;
 use open::Opened;
+use outcome::Versions;
 use plan::Plan;
 use read::{Question, Reading};
+use services::Records;
 use stopwatch::Stopwatch;
 use write::Reply;
 
@@ -65,9 +68,10 @@ pub(crate) enum TurnError {
     ShuttingDown,
 }
 
-/// A turn under way: what is known before the decision, and what the stages need.
+/// A turn under way: what is known before the decision. The services that a stage uses are handed to
+/// it beside this.
 struct Turn<'a> {
-    services: &'a Services,
+    settings: &'a Settings,
     opened: &'a Opened,
     reading: &'a Reading,
     watch: &'a Stopwatch,
@@ -95,8 +99,9 @@ impl Answers for Services {
     async fn failed_words(&self, conversation: ConversationId) -> Result<String, TurnError> {
         let found = self.records.find_conversation(conversation).await?;
         let language = found.and_then(|conversation| conversation.language);
-        let language = language.as_deref().unwrap_or(self.voice.fallback());
-        Ok(self.voice.say(language, "failed", None)?)
+        let voice = &self.settings.voice;
+        let language = language.as_deref().unwrap_or(voice.fallback());
+        Ok(voice.say(language, "failed", None)?)
     }
 }
 
@@ -125,31 +130,41 @@ async fn answer(
         delivered,
     };
     audible.began(None);
-    let (reader, finder) = (&*services.reader, &*services.finder);
-    let reading = read::read(reader, finder, services.voice.prompts(), &opened).await?;
+    let (reader, finder, settings) = (&*services.reader, &*services.finder, &services.settings);
+    let reading = read::read(reader, finder, settings.voice.prompts(), &opened).await?;
     watch.lap("understand");
     let turn = Turn {
-        services,
+        settings,
         opened: &opened,
         reading: &reading,
         watch: &watch,
         audible,
     };
-    let (question, reply) = react(&turn).await?;
-    let finished = outcome::finish(&turn, question.as_ref(), &reply)?;
+    let (question, reply) = react(&turn, services).await?;
+    let versions = Versions {
+        frontdesk: env!("CARGO_PKG_VERSION"),
+        heads: services.reader.version(),
+        reply_model: services.generator.model(),
+    };
+    let finished = outcome::finish(&turn, question.as_ref(), &reply, &versions)?;
     let goes_on = finished.state == ConversationState::Bot;
     // From here on the turn is in the store: a message that comes begins another.
     delivered.set();
     let messages = deliver(services, finished, opened.turn).await?;
-    if goes_on && services.config.generate.read_ahead {
-        read_ahead(&turn).await;
+    if goes_on && settings.config.generate.read_ahead {
+        read_ahead(&turn, &*services.records, &*services.generator).await;
     }
     Ok(Some(messages))
 }
 
 /// Decides, and has the reply made: at once, or for a question from what is found.
-async fn react(turn: &Turn<'_>) -> Result<(Option<Question>, Reply), TurnError> {
-    let (services, opened, reading) = (turn.services, turn.opened, turn.reading);
+async fn react(
+    turn: &Turn<'_>,
+    services: &Services,
+) -> Result<(Option<Question>, Reply), TurnError> {
+    let (settings, opened, reading) = (turn.settings, turn.opened, turn.reading);
+    let (reader, finder) = (&*services.reader, &*services.finder);
+    let generator = &*services.generator;
     let signals = Signals {
         text: &opened.text.to_lowercase(),
         understanding: &reading.understanding,
@@ -158,9 +173,9 @@ async fn react(turn: &Turn<'_>) -> Result<(Option<Question>, Reply), TurnError> 
         declined: opened.memory.declined,
         pending: opened.memory.pending,
         pressed: opened.pressed.as_deref(),
-        pack: services.voice.prompts().pack(turn.language()),
+        pack: settings.voice.prompts().pack(turn.language()),
     };
-    let decision = decide::decide(&signals, &services.config.policy);
+    let decision = decide::decide(&signals, &settings.config.policy);
     turn.watch.lap("decide");
     if decision.reaction != Reaction::Answer {
         return Ok((None, plan::ready(turn, decision)?));
@@ -168,13 +183,14 @@ async fn react(turn: &Turn<'_>) -> Result<(Option<Question>, Reply), TurnError> 
     let translation = if reading.understanding.language == Language::english() {
         None
     } else {
-        let translation = write::translate(turn).await;
+        let translation = write::translate(turn, generator).await;
         turn.watch.lap("translate");
         translation
     };
-    let question = read::question(turn, translation).await?;
-    let plan: Plan = plan::answer(turn, &question, decision).await?;
-    let reply = write::write(turn, &question, plan).await?;
+    let question = read::question(turn, reader, translation).await?;
+    let catalogue = services.catalogue.read().clone();
+    let plan: Plan = plan::answer(turn, finder, &catalogue, &question, decision).await?;
+    let reply = write::write(turn, generator, finder, &question, plan).await?;
     Ok((Some(question), reply))
 }
 
@@ -202,16 +218,16 @@ async fn deliver(
 
 /// Prefills the next prompt while the customer reads the answer, so that the next reply starts
 /// sooner.
-async fn read_ahead(turn: &Turn<'_>) {
-    let (services, id) = (turn.services, turn.opened.conversation.id);
+async fn read_ahead(turn: &Turn<'_>, records: &dyn Records, generator: &dyn Generator) {
+    let (settings, id) = (turn.settings, turn.opened.conversation.id);
     let prefix = async {
-        let said = history::load(&*services.records, id).await?;
-        let today = services.clock.today();
-        let prefix = plan::prefix(&services.voice, today, turn.language(), &said)?;
+        let said = history::load(records, id).await?;
+        let today = settings.clock.today();
+        let prefix = plan::prefix(&settings.voice, today, turn.language(), &said)?;
         Ok::<_, TurnError>(prefix)
     };
     match prefix.await {
-        Ok(prefix) => services.generator.read_ahead(session_of(id), prefix).await,
+        Ok(prefix) => generator.read_ahead(session_of(id), prefix).await,
         Err(error) => tracing::warn!(conversation = %id, "nothing is read ahead: {error}"),
     }
 }

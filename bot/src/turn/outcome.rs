@@ -37,7 +37,7 @@ pub(super) struct OutcomeRecord<'a> {
     /// The guard's checks that the reply's language has no words for.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     unchecked: &'a [&'static str],
-    versions: Versions<'a>,
+    versions: &'a Versions<'a>,
     usage: Option<UsageRecord>,
     stages_ms: BTreeMap<&'static str, f64>,
 }
@@ -49,11 +49,12 @@ struct WithheldSentence<'a> {
     reason: &'a Withheld,
 }
 
+/// What answered.
 #[derive(Debug, Serialize)]
-struct Versions<'a> {
-    frontdesk: &'static str,
-    heads: &'a str,
-    reply_model: &'a str,
+pub(super) struct Versions<'a> {
+    pub(super) frontdesk: &'static str,
+    pub(super) heads: String,
+    pub(super) reply_model: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -95,6 +96,7 @@ pub(super) fn finish(
     turn: &Turn<'_>,
     question: Option<&Question>,
     reply: &Reply,
+    versions: &Versions<'_>,
 ) -> Result<FinishedTurn, TurnError> {
     let language = turn.language().to_owned();
     let quick_replies = quick_replies(turn, reply)?;
@@ -106,7 +108,7 @@ pub(super) fn finish(
     };
     let memory = Memory::after(turn.opened, question, turn.reading.angry, reply);
     Ok(FinishedTurn {
-        outcome: outcome(turn, question, reply),
+        outcome: outcome(turn, question, reply, versions),
         messages: vec![message],
         state: match reply.reaction {
             Reaction::HandOver(_) => ConversationState::Human,
@@ -129,7 +131,7 @@ fn quick_replies(turn: &Turn<'_>, reply: &Reply) -> Result<Vec<QuickReply>, Turn
     if !reply.reaction.may_want_a_person() {
         return Ok(Vec::new());
     }
-    let voice = &turn.services.voice;
+    let voice = &turn.settings.voice;
     Ok(vec![QuickReply {
         id: QuickReply::HUMAN.to_owned(),
         kind: QuickReplyKind::Human,
@@ -138,8 +140,13 @@ fn quick_replies(turn: &Turn<'_>, reply: &Reply) -> Result<Vec<QuickReply>, Turn
 }
 
 /// The outcome of a finished turn.
-fn outcome(turn: &Turn<'_>, question: Option<&Question>, reply: &Reply) -> Outcome {
-    let (services, opened) = (turn.services, turn.opened);
+fn outcome(
+    turn: &Turn<'_>,
+    question: Option<&Question>,
+    reply: &Reply,
+    versions: &Versions<'_>,
+) -> Outcome {
+    let opened = turn.opened;
     let read = &turn.reading.understanding;
     let intent: &Ranking = question.map_or(&read.intent, |question| &question.intent);
     let understanding = &Understanding {
@@ -166,11 +173,7 @@ fn outcome(turn: &Turn<'_>, question: Option<&Question>, reply: &Reply) -> Outco
             .map(|(sentence, reason)| WithheldSentence { sentence, reason })
             .collect(),
         unchecked: &reply.unchecked,
-        versions: Versions {
-            frontdesk: env!("CARGO_PKG_VERSION"),
-            heads: &services.reader.version(),
-            reply_model: services.generator.model(),
-        },
+        versions,
         usage: reply.usage.map(UsageRecord::from),
         stages_ms: turn.watch.millis(),
     };
@@ -183,7 +186,7 @@ fn outcome(turn: &Turn<'_>, question: Option<&Question>, reply: &Reply) -> Outco
         sentiment: read.sentiment.top().to_owned(),
         action: reply.reaction.as_str().to_owned(),
         record: to_json(&record),
-        at: services.clock.now(),
+        at: turn.settings.clock.now(),
     }
 }
 

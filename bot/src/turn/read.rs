@@ -79,15 +79,16 @@ pub(crate) async fn read(
 /// reads the message as it is, and finds what needs no words: numbers, names, similar passages.
 pub(super) async fn question(
     turn: &Turn<'_>,
+    reader: &dyn Reader,
     translation: Option<String>,
 ) -> Result<Question, TurnError> {
-    let (services, reading) = (turn.services, turn.reading);
+    let (settings, reading) = (turn.settings, turn.reading);
     let english = Language::english();
     let intent = &reading.understanding.intent;
     // The classifier has learnt from more English messages than others: both have a say.
     let intent = match &translation {
         Some(text) => {
-            let translated = services.reader.understand(text, &english).await?;
+            let translated = reader.understand(text, &english).await?;
             intent.averaged(&translated.intent)
         }
         None => intent.clone(),
@@ -95,13 +96,13 @@ pub(super) async fn question(
     let same_language = reading.understanding.language == english;
     let translated = translation.is_some();
     let text = translation.unwrap_or_else(|| reading.text.clone());
-    let prompts = services.voice.prompts();
+    let prompts = settings.voice.prompts();
     let pack = if translated {
         prompts.pack(english.as_str())
     } else {
         prompts.pack(reading.language())
     };
-    let today = services.clock.today();
+    let today = settings.clock.today();
     let text = days::with_weekdays(&text, today, pack).into_owned();
     let follow = Follow::of(&text, pack);
     let reference = if turn.opened.memory.topic.is_empty() {

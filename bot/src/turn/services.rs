@@ -178,7 +178,7 @@ impl Finder for Library {
     }
 }
 
-/// What a turn works with.
+/// What a turn works with. Its stages are handed the ones that they use.
 pub(crate) struct Services {
     /// The CRM store.
     pub records: Arc<dyn Records>,
@@ -190,12 +190,18 @@ pub(crate) struct Services {
     pub catalogue: Arc<RwLock<Arc<Catalogue>>>,
     /// What writes.
     pub generator: Arc<dyn Generator>,
+    /// Who listens.
+    pub hub: Arc<Hub>,
+    /// What every stage reads.
+    pub settings: Settings,
+}
+
+/// What every stage of a turn reads and none changes: the company's words and rules, and the time.
+pub(crate) struct Settings {
     /// The company's ready words.
     pub voice: Voice,
     /// The instructions that no reply may repeat.
     pub instructions: Instructions,
-    /// Who listens.
-    pub hub: Arc<Hub>,
     /// Time and ids.
     pub clock: Arc<dyn Clock>,
     /// The configuration.

@@ -15,7 +15,7 @@ use serde_json::json;
 use understand::{Language, Ranking, Scored, Understanding};
 use uuid::Uuid;
 
-use super::services::{Finder, Reader, Records, Services};
+use super::services::{Finder, Reader, Records, Services, Settings};
 use super::{Delivered, TurnError, answer};
 use crate::audience::{Event, Hub, Listener};
 use crate::clock::TestClock;
@@ -226,11 +226,13 @@ impl Shop {
             finder: Arc::clone(&finder) as _,
             catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
             generator: Arc::clone(&self.generator),
-            instructions: voice.instructions(today).unwrap(),
-            voice,
             hub: Arc::clone(&hub),
-            clock,
-            config: Arc::new(self.config.clone()),
+            settings: Settings {
+                instructions: voice.instructions(today).unwrap(),
+                voice,
+                clock,
+                config: Arc::new(self.config.clone()),
+            },
         };
         let turn = TurnId(Uuid::from_u128(9));
         let answered = answer(&services, self.conversation.id, turn, &Delivered::default()).await;

@@ -18,9 +18,10 @@ pub(super) use ready::ready;
 
 use super::decide::{Decision, Evidence, Reaction, Searched, on_evidence};
 use super::read::Question;
+use super::services::Finder;
 use super::write::Reply;
 use super::{Turn, TurnError};
-use crate::desk::{Completeness, Desk, DeskAnswer, Enquiry, Finding};
+use crate::desk::{Catalogue, Completeness, Desk, DeskAnswer, Enquiry, Finding};
 use passages::Found;
 
 /// Probability from which an intent decides which records are looked up.
@@ -56,15 +57,15 @@ pub(super) struct Assignment {
 /// Plans the answer to a question, `decision` being what was decided before the search.
 pub(super) async fn answer(
     turn: &Turn<'_>,
+    finder: &dyn Finder,
+    catalogue: &Catalogue,
     question: &Question,
     decision: Decision,
 ) -> Result<Plan, TurnError> {
-    let services = turn.services;
-    let catalogue = services.catalogue.read().clone();
     let desk = Desk {
-        catalogue: &catalogue,
-        currency: &services.config.company.currency,
-        prompts: services.voice.prompts(),
+        catalogue,
+        currency: &turn.settings.config.company.currency,
+        prompts: turn.settings.voice.prompts(),
         language: turn.language(),
     };
     let looked_up = desk.look_up(&enquiry(turn, question))?;
@@ -74,7 +75,7 @@ pub(super) async fn answer(
         DeskAnswer::Found(finding) => (None, Some(finding)),
         DeskAnswer::Nothing => (None, None),
     };
-    let mut evidence = Evidence {
+    let evidence = Evidence {
         declined,
         records: finding.is_some(),
         searched: None,
@@ -83,30 +84,45 @@ pub(super) async fn answer(
     if decision.reaction != Reaction::Answer {
         return Ok(reply(ready::with_apology(turn, decision)?));
     }
-    let finding = match finding {
+    match finding {
         Some(finding) if finding.completeness == Completeness::Whole => {
-            return Ok(reply(ready::desk_reply(turn, finding, decision)?));
+            Ok(reply(ready::desk_reply(turn, finding, decision)?))
         }
-        finding => finding,
-    };
-    let found = passages::find(turn, question).await?;
+        finding => search(turn, finder, &desk, question, finding, decision).await,
+    }
+}
+
+/// Plans the answer to a question that records do not answer, or not wholly: `finding` is what they
+/// have to say to it.
+async fn search(
+    turn: &Turn<'_>,
+    finder: &dyn Finder,
+    desk: &Desk<'_>,
+    question: &Question,
+    finding: Option<Finding>,
+    decision: Decision,
+) -> Result<Plan, TurnError> {
+    let found = passages::find(turn, finder, question).await?;
     turn.watch.lap("retrieve");
     let similarity = found.best_similarity();
     let wish = match finding {
-        None => suggest::fit(turn, question, &desk, similarity).await?,
+        None => suggest::fit(turn, finder, question, desk, similarity).await?,
         Some(_) => None,
     };
-    let intent = question.intent.top();
-    evidence.searched = Some(Searched {
-        similarity,
-        floor: services.config.retrieval.floor,
-        wish: wish.as_ref().map(|wish| wish.fit),
-        off_topic: intent == OUT_OF_SCOPE,
-    });
+    let evidence = Evidence {
+        declined: None,
+        records: finding.is_some(),
+        searched: Some(Searched {
+            similarity,
+            floor: turn.settings.config.retrieval.floor,
+            wish: wish.as_ref().map(|wish| wish.fit),
+            off_topic: question.intent.top() == OUT_OF_SCOPE,
+        }),
+    };
     let decision = on_evidence(&evidence, decision);
     let planned = match (decision.reaction, wish) {
         (Reaction::Answer, Some(wish)) if evidence.suggests() => {
-            suggest::reply(turn, &desk, wish, decision)?
+            suggest::reply(turn, desk, wish, decision)?
         }
         (Reaction::Answer, _) => None,
         _ => Some(ready(turn, decision)?),
@@ -118,7 +134,7 @@ pub(super) async fn answer(
         }));
     }
     preview(turn, question, &found);
-    let found = beside_products(turn, finding.as_ref(), found).await?;
+    let found = beside_products(turn, finder, finding.as_ref(), found).await?;
     let assignment = prompt::assign(turn, question, decision, finding, found)?;
     turn.watch.lap("compose");
     Ok(Plan::Write(Box::new(assignment)))
@@ -128,6 +144,7 @@ pub(super) async fn answer(
 /// is said of other things is easily told of them.
 async fn beside_products(
     turn: &Turn<'_>,
+    finder: &dyn Finder,
     finding: Option<&Finding>,
     mut found: Found,
 ) -> Result<Found, TurnError> {
@@ -136,11 +153,7 @@ async fn beside_products(
     };
     let described = finding.facts.iter().map(|fact| fact.text.clone()).collect();
     let embedding = &turn.reading.understanding.embedding;
-    let similarity = turn
-        .services
-        .finder
-        .similarity(embedding, described)
-        .await?;
+    let similarity = finder.similarity(embedding, described).await?;
     let best = similarity.into_iter().fold(0.0, f32::max);
     found.keep_more_similar_than(best - BESIDE_A_PRODUCT);
     Ok(found)
@@ -160,13 +173,7 @@ fn preview(turn: &Turn<'_>, question: &Question, found: &Found) {
 /// What the desk is asked.
 fn enquiry<'a>(turn: &'a Turn<'_>, question: &'a Question) -> Enquiry<'a> {
     let intent = &question.intent;
-    let from = |least: f32| {
-        if intent.confidence() >= least {
-            intent.top()
-        } else {
-            ""
-        }
-    };
+    let from = |least: f32| (intent.confidence() >= least).then(|| intent.top());
     Enquiry {
         text: &question.text,
         intent: from(BELIEVED),

@@ -5,6 +5,7 @@ use understand::Language;
 
 use super::super::follow::Reference;
 use super::super::read::Question;
+use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use super::select::{self, Selection};
 use crate::audience::Source;
@@ -31,10 +32,14 @@ pub(super) struct Found {
 
 /// Looks the question up; a follow-up also together with what it follows. Neither way alone: a long
 /// topic drowns a short question, and the question alone does not say what it is about.
-pub(super) async fn find(turn: &Turn<'_>, question: &Question) -> Result<Found, TurnError> {
+pub(super) async fn find(
+    turn: &Turn<'_>,
+    finder: &dyn Finder,
+    question: &Question,
+) -> Result<Found, TurnError> {
     let text = &question.text;
     let embedding = turn.reading.understanding.embedding.clone();
-    let alone = search(turn, question, text, &embedding).await?;
+    let alone = search(turn, finder, question, text, &embedding).await?;
     if question.reference != Reference::Certain {
         let found = found(turn, alone.clone(), text.clone(), embedding, text);
         if question.reference == Reference::None || found.best_similarity() >= STANDS_ALONE {
@@ -42,14 +47,15 @@ pub(super) async fn find(turn: &Turn<'_>, question: &Question) -> Result<Found, 
         }
     }
     let query = turn.opened.memory.with_topic(text);
-    let embedding = turn.services.finder.embed(&query).await?;
-    let whole = search(turn, question, &query, &embedding).await?;
-    let hits = interleave(whole, alone, turn.services.config.retrieval.passages);
+    let embedding = finder.embed(&query).await?;
+    let whole = search(turn, finder, question, &query, &embedding).await?;
+    let hits = interleave(whole, alone, turn.settings.config.retrieval.passages);
     Ok(found(turn, hits, query, embedding, text))
 }
 
 async fn search(
     turn: &Turn<'_>,
+    finder: &dyn Finder,
     question: &Question,
     query: &str,
     embedding: &Embedding,
@@ -67,9 +73,9 @@ async fn search(
         words: words.to_owned(),
         embedding: embedding.clone(),
         language: (!is_english).then(|| language.to_owned()),
-        limit: turn.services.config.retrieval.passages,
+        limit: turn.settings.config.retrieval.passages,
     };
-    turn.services.finder.passages(&query).await
+    finder.passages(&query).await
 }
 
 fn found(
@@ -79,11 +85,11 @@ fn found(
     embedding: Embedding,
     latest: &str,
 ) -> Found {
-    let prompts = turn.services.voice.prompts();
+    let prompts = turn.settings.voice.prompts();
     let selection = Selection {
         query: &query,
         latest,
-        budget: turn.services.config.retrieval.fact_chars,
+        budget: turn.settings.config.retrieval.fact_chars,
         pack: prompts.own_pack(),
         packs: prompts.packs(),
     };
@@ -122,11 +128,11 @@ impl Found {
     /// is clearly right.
     pub(super) fn preview(&self, turn: &Turn<'_>) -> Option<(String, Source)> {
         let best = self.hits.first()?;
-        let is_right = best.similarity >= turn.services.config.retrieval.clear;
+        let is_right = best.similarity >= turn.settings.config.retrieval.clear;
         if !is_right || best.is_internal() {
             return None;
         }
-        let prompts = turn.services.voice.prompts();
+        let prompts = turn.settings.voice.prompts();
         let text = select::excerpt(best, &self.query, prompts.own_pack(), prompts.packs());
         let source = Source {
             id: best.document.clone(),

@@ -109,19 +109,19 @@ fn guard(
             text: &fact.text,
         })
         .collect();
-    let prompts = turn.services.voice.prompts();
+    let prompts = turn.settings.voice.prompts();
     Guard::new(&Grounds {
         packs: prompts.packs(),
         language: turn.language(),
         facts_language: prompts.fallback(),
-        instructions: &turn.services.instructions,
+        instructions: &turn.settings.instructions,
         passages: &passages,
         records,
         conversation: &conversation,
         told: told.unwrap_or_default(),
         closed,
         question: &found.query,
-        company: &turn.services.config.company.name,
+        company: &turn.settings.config.company.name,
     })
 }
 
@@ -131,8 +131,8 @@ fn prompt(
     facts: &[String],
     told: Option<&str>,
 ) -> Result<Vec<PromptMessage>, TurnError> {
-    let (voice, code) = (&turn.services.voice, turn.language());
-    let today = turn.services.clock.today();
+    let (voice, code) = (&turn.settings.voice, turn.language());
+    let today = turn.settings.clock.today();
     let mut prompt = prefix(voice, today, code, &turn.opened.history)?;
     let message = if question.translated {
         &turn.opened.text

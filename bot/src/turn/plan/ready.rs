@@ -11,7 +11,7 @@ const UPSET: f32 = 0.85;
 
 /// The words of a reaction that needs no facts.
 pub(in crate::turn) fn ready(turn: &Turn<'_>, decision: Decision) -> Result<Reply, TurnError> {
-    let (voice, language, name) = (&turn.services.voice, turn.language(), turn.opened.name());
+    let (voice, language, name) = (&turn.settings.voice, turn.language(), turn.opened.name());
     let say = |template| voice.say(language, template, name);
     let text = match decision.reaction {
         Reaction::Greet => say("greeting")?,
@@ -71,6 +71,6 @@ fn after_apology(turn: &Turn<'_>, told: &[&str]) -> Result<String, TurnError> {
 /// A word of regret to somebody who is upset.
 pub(super) fn apology(turn: &Turn<'_>) -> Result<Option<String>, TurnError> {
     let upset = turn.reading.understanding.sentiment.probability("negative") >= UPSET;
-    let say = || turn.services.voice.say(turn.language(), "sorry", None);
+    let say = || turn.settings.voice.say(turn.language(), "sorry", None);
     Ok(if upset { Some(say()?) } else { None })
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::super::decide::{Decision, WishFit};
 use super::super::read::Question;
+use super::super::services::Finder;
 use super::super::write::Reply;
 use super::super::{Turn, TurnError};
 use super::ready;
@@ -34,6 +35,7 @@ struct SuggestionsContext {
 /// `rival`; `None` where it has no wish, or a page may answer it as well.
 pub(super) async fn fit(
     turn: &Turn<'_>,
+    finder: &dyn Finder,
     question: &Question,
     desk: &Desk<'_>,
     rival: f32,
@@ -42,9 +44,9 @@ pub(super) async fn fit(
     let Some(wish) = Wish::of(text, &question.intent) else {
         return Ok(None);
     };
-    let (retrieval, limit) = (&turn.services.config.retrieval, price_limit(text));
+    let retrieval = &turn.settings.config.retrieval;
+    let limit = price_limit(text, desk.currency);
     let embedding = &turn.reading.understanding.embedding;
-    let finder = &turn.services.finder;
     let mut found = finder.products(text, embedding, LOOKED_AT).await?;
     if found.is_empty() {
         return Ok(None);
@@ -82,7 +84,7 @@ pub(super) fn reply(
     let context = SuggestionsContext {
         count: finding.facts.len(),
     };
-    let voice = &turn.services.voice;
+    let voice = &turn.settings.voice;
     let opening = voice.render(turn.language(), "suggestions", &context)?;
     let reply = ready::desk_reply(turn, finding, decision)?;
     Ok(Some(Reply {

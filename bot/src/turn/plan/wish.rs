@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
+use crm::Money;
 use regex::Regex;
 use understand::{OUT_OF_SCOPE, Ranking};
 
 use super::BELIEVED;
+use crate::currency::Currency;
 
 static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
@@ -65,11 +67,11 @@ impl Wish {
     }
 }
 
-/// What it may cost at most, in major units of the company's currency: "under 100", "max 50 euro".
-pub(super) fn price_limit(english: &str) -> Option<f64> {
+/// What it may cost at most, in the company's `currency`: "under 100", "max 50 euro".
+pub(super) fn price_limit(english: &str, currency: &Currency) -> Option<Money> {
     let mut limits = LIMIT.as_ref()?.captures_iter(english);
     let amount = limits.find(|found| found.get(2).is_none())?;
-    amount.get(1)?.as_str().replace(',', ".").parse().ok()
+    currency.parse(amount.get(1)?.as_str())
 }
 
 #[cfg(test)]
@@ -103,15 +105,20 @@ mod tests {
     #[test]
     fn a_limit_is_an_amount_of_money() {
         for (english, limit) in [
-            ("something for a walk under 100", Some(100.0)),
-            ("a gift, max 50 euro", Some(50.0)),
-            ("a gift for up to €49.90 please", Some(49.9)),
-            ("a board under 40 cm, below $30", Some(30.0)),
+            ("something for a walk under 100", Some(10_000)),
+            ("a gift, max 50 euro", Some(5_000)),
+            ("a gift for up to €49.90 please", Some(4_990)),
+            ("a board under 40 cm, below $30", Some(3_000)),
             ("a flask that keeps tea hot for at most 12 hours", None),
             ("a rug under 2 kg", None),
             ("a warm jumper", None),
         ] {
-            assert_eq!(price_limit(english), limit, "{english}");
+            let limit = limit.map(Money);
+            assert_eq!(
+                price_limit(english, &Currency::default()),
+                limit,
+                "{english}"
+            );
         }
     }
 }

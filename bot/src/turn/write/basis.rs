@@ -8,6 +8,7 @@ use guard::{Guard, is_invitation, values};
 use language::{IdfWeights, Pack, sentences};
 use retrieval::Embedding;
 
+use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use crate::audience::Source;
 use crate::facts::{Fact, FactKind, document_title};
@@ -69,18 +70,18 @@ pub(super) struct Missing<'a> {
 /// The pieces of `facts` that belong to `question`, whose embedding is `embedding`.
 pub(super) async fn basis(
     turn: &Turn<'_>,
+    finder: &dyn Finder,
     facts: &[Fact],
     question: &str,
     embedding: &Embedding,
 ) -> Result<Basis, TurnError> {
-    let pack = turn.services.voice.prompts().own_pack();
-    let floor = turn.services.config.retrieval.floor;
+    let pack = turn.settings.voice.prompts().own_pack();
+    let floor = turn.settings.config.retrieval.floor;
     let mut pieces = pieces(facts, question, floor, pack);
     pieces.truncate(SHORTLIST);
     let told = pieces
         .iter()
         .map(|piece| format!("{}: {}", piece.title, piece.text));
-    let finder = &turn.services.finder;
     let similarity = finder.similarity(embedding, told.collect()).await?;
     for (piece, similarity) in pieces.iter_mut().zip(similarity) {
         piece.score += SIMILARITY_WEIGHT * similarity;

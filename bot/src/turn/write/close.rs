@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::decide::{Ending, on_ending};
 use super::super::plan;
 use super::super::read::Question;
+use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use super::Reply;
 use super::basis::{self, Basis, Missing};
@@ -65,6 +66,7 @@ struct Quotation<'a> {
 /// Chooses the final words.
 pub(super) async fn close(
     turn: &Turn<'_>,
+    finder: &dyn Finder,
     question: &Question,
     reply: Reply,
     said: Said,
@@ -86,12 +88,12 @@ pub(super) async fn close(
         });
     }
     let query = reply.query.as_deref().unwrap_or_default();
-    let basis = match basis::basis(turn, &reply.facts, query, embedding).await {
+    let basis = match basis::basis(turn, finder, &reply.facts, query, embedding).await {
         Ok(basis) => basis,
         Err(error) => {
             // What the model has said stands: the reply is not lost for want of a quotation.
             tracing::warn!("the facts could not be ranked: {error}");
-            Basis::empty(turn.services.voice.prompts().own_pack())
+            Basis::empty(turn.settings.voice.prompts().own_pack())
         }
     };
     turn.watch.lap("basis");
@@ -131,7 +133,7 @@ fn finish(
 ) -> Result<Reply, TurnError> {
     let quote = |template, excerpt: &str| {
         let context = Quotation { excerpt };
-        turn.services
+        turn.settings
             .voice
             .render(turn.language(), template, &context)
     };

@@ -16,6 +16,7 @@ use super::decide::{Ending, Reaction};
 use super::memory::Pending;
 use super::plan::{Assignment, Plan};
 use super::read::Question;
+use super::services::Finder;
 use super::{Turn, TurnError, session_of};
 use crate::audience::Source;
 use crate::config::Generate;
@@ -63,6 +64,8 @@ pub(crate) struct Reply {
 /// Carries out the plan for a question.
 pub(super) async fn write(
     turn: &Turn<'_>,
+    generator: &dyn Generator,
+    finder: &dyn Finder,
     question: &Question,
     plan: Plan,
 ) -> Result<Reply, TurnError> {
@@ -86,7 +89,7 @@ pub(super) async fn write(
     let labels = base.facts.iter().map(Fact::label).collect();
     let mut speech = Speech::new(turn.audible, &guard, labels);
     let request = request(turn, prompt);
-    let (ending, usage) = speak(turn, request, &mut speech).await;
+    let (ending, usage) = speak(turn, generator, request, &mut speech).await;
     let spoken = speech.end();
     if spoken.has_begun {
         turn.watch.since_start("first_token");
@@ -105,12 +108,12 @@ pub(super) async fn write(
         held: spoken.held,
         ending,
     };
-    close::close(turn, question, reply, said, &guard, &embedding).await
+    close::close(turn, finder, question, reply, said, &guard, &embedding).await
 }
 
 /// A request in the conversation of a turn.
 fn request(turn: &Turn<'_>, prompt: Vec<generate::PromptMessage>) -> Request {
-    let config = &turn.services.config.generate;
+    let config = &turn.settings.config.generate;
     Request {
         deadline: Some(Instant::now() + MOST_TIME),
         stop: vec!["\n\nQuestion:".into(), "\n\nFacts:".into()],
@@ -128,11 +131,11 @@ fn request(turn: &Turn<'_>, prompt: Vec<generate::PromptMessage>) -> Request {
 /// Has the model write, as long as the company lets customers wait for it.
 async fn speak(
     turn: &Turn<'_>,
+    generator: &dyn Generator,
     request: Request,
     speech: &mut Speech<'_>,
 ) -> (Ending, Option<Usage>) {
-    let services = turn.services;
-    let (generator, config) = (&*services.generator, &services.config.generate);
+    let config = &turn.settings.config.generate;
     let Some(wait) = wait(generator, config) else {
         return (Ending::Failed { busy: true }, None);
     };

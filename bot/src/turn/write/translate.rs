@@ -1,6 +1,6 @@
 //! A message in English, by the model.
 
-use generate::{Chunk, PromptMessage, Request, Role};
+use generate::{Chunk, Generator, PromptMessage, Request, Role};
 use serde::Serialize;
 
 use super::super::{Turn, outcome};
@@ -14,13 +14,16 @@ struct TranslateContext<'a> {
 }
 
 /// The messages to answer, in English; `None` when the model cannot translate now.
-pub(in crate::turn) async fn translate(turn: &Turn<'_>) -> Option<String> {
-    let services = turn.services;
-    super::wait(&*services.generator, &services.config.generate)?;
+pub(in crate::turn) async fn translate(
+    turn: &Turn<'_>,
+    generator: &dyn Generator,
+) -> Option<String> {
+    let settings = turn.settings;
+    super::wait(generator, &settings.config.generate)?;
     let message = &turn.opened.text;
     // Alone: beside what was said before, a small model translates that.
     let context = TranslateContext { message };
-    let content = services.voice.render("en", "translate", &context).ok()?;
+    let content = settings.voice.render("en", "translate", &context).ok()?;
     let prompt = vec![PromptMessage {
         role: Role::User,
         content,
@@ -32,7 +35,7 @@ pub(in crate::turn) async fn translate(turn: &Turn<'_>) -> Option<String> {
         conversation: None,
         ..super::request(turn, prompt)
     };
-    let mut generation = services.generator.generate(request).await.ok()?;
+    let mut generation = generator.generate(request).await.ok()?;
     let mut text = String::new();
     while let Some(chunk) = generation.next().await {
         match chunk.ok()? {
