@@ -45,6 +45,9 @@ pub(crate) struct Stage {
     /// Folder that holds the world's folder.
     #[arg(long, conflicts_with_all = ["own", "url"])]
     pub(crate) data: Option<PathBuf>,
+    /// Plays the dialogues' translation, a file beside them: `dialogues.de.jsonl` for `de`.
+    #[arg(long, value_name = "TAG")]
+    pub(crate) language: Option<String>,
     /// Plays at most so many dialogues.
     #[arg(long)]
     pub(crate) limit: Option<usize>,

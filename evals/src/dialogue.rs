@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -104,6 +104,36 @@ pub fn read(file: &Path) -> Result<Vec<Dialogue>, JsonlError> {
         }
         Ok(dialogue)
     })
+}
+
+/// Where the dialogues of `file` stand in another language: `dialogues.de.jsonl` beside
+/// `dialogues.jsonl`.
+pub fn translation(file: &Path, language: &str) -> PathBuf {
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    file.with_extension(format!("{language}.{}", extension.unwrap_or("jsonl")))
+}
+
+/// Whether `translated` are `dialogues` in another language, so that their figures can be compared:
+/// the same ones, turn by turn.
+///
+/// # Errors
+/// The first dialogue that is missing, or has other turns.
+pub fn check_translation(dialogues: &[Dialogue], translated: &[Dialogue]) -> Result<(), String> {
+    for dialogue in dialogues {
+        let id = &dialogue.id;
+        let other = translated.iter().find(|other| other.id == *id);
+        let turns = other.map(|other| other.turns.len());
+        if turns != Some(dialogue.turns.len()) {
+            return Err(match turns {
+                None => format!("the dialogue {id:?} is not translated"),
+                Some(turns) => format!(
+                    "the dialogue {id:?} has {} turns, its translation {turns}",
+                    dialogue.turns.len()
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Dialogue {
@@ -226,6 +256,36 @@ mod tests {
 
     fn expecting(expect: &str) -> String {
         format!(r#"{{"id": "b", "world": "w", "turns": [{{"user": "hi", "expect": {expect}}}]}}"#)
+    }
+
+    #[test]
+    fn a_translation_has_the_same_turns() {
+        let file = Path::new("worlds/shop/dialogues.jsonl");
+        let german = translation(file, "de");
+        assert_eq!(german, Path::new("worlds/shop/dialogues.de.jsonl"));
+        let one = |id: &str, turns: usize| Dialogue {
+            id: id.into(),
+            world: String::new(),
+            language: None,
+            customer: None,
+            tags: Vec::new(),
+            turns: vec![
+                Turn {
+                    user: "hi".into(),
+                    expect: Expect::default()
+                };
+                turns
+            ],
+        };
+        let dialogues = [one("a", 1), one("b", 2)];
+        assert_eq!(check_translation(&dialogues, &dialogues), Ok(()));
+        let missing = check_translation(&dialogues, &dialogues[..1]).unwrap_err();
+        assert!(missing.contains("\"b\" is not translated"), "{missing}");
+        let shorter = check_translation(&dialogues, &[one("a", 1), one("b", 1)]).unwrap_err();
+        assert!(
+            shorter.contains("has 2 turns, its translation 1"),
+            "{shorter}"
+        );
     }
 
     #[test]

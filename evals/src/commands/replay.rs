@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use crm::Store;
-use evals::dialogue::Dialogue;
+use evals::dialogue::{self, Dialogue};
 use evals::formats::{self, Intents};
 use evals::house::{House, Plan};
 use evals::html;
@@ -122,7 +122,9 @@ impl Stage {
             (None, Some(url)) => url,
             (None, None) => "data of one's own",
         };
-        format!("{} in {place}", file.to_string_lossy())
+        let language = self.language.as_deref();
+        let language = language.map(|tag| format!(" ({tag})")).unwrap_or_default();
+        format!("{}{language} in {place}", file.to_string_lossy())
     }
 
     /// The house to play in.
@@ -155,7 +157,7 @@ impl Stage {
     /// The dialogues that were asked for. Labels of other programs' files that the classifier does not
     /// have are told, and not asked for.
     pub(crate) fn dialogues(&self, config: &Config) -> anyhow::Result<Vec<Dialogue>> {
-        let mut dialogues = self.choose(formats::read(&self.dialogues)?)?;
+        let mut dialogues = self.choose(self.read()?)?;
         if formats::is_own(&self.dialogues) {
             return Ok(dialogues);
         }
@@ -175,6 +177,19 @@ impl Stage {
             eprintln!("{turns} turns are labelled {intent}, which the classifier does not know");
         }
         Ok(dialogues)
+    }
+
+    /// All dialogues of the file, or of its translation.
+    fn read(&self) -> anyhow::Result<Vec<Dialogue>> {
+        let dialogues = formats::read(&self.dialogues)?;
+        let Some(language) = &self.language else {
+            return Ok(dialogues);
+        };
+        let file = dialogue::translation(&self.dialogues, language);
+        let translated = formats::read(&file)?;
+        dialogue::check_translation(&dialogues, &translated)
+            .map_err(|reason| anyhow!("{}: {reason}", file.display()))?;
+        Ok(translated)
     }
 
     fn choose(&self, dialogues: Vec<Dialogue>) -> anyhow::Result<Vec<Dialogue>> {

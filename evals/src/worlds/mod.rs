@@ -5,7 +5,7 @@
 
 mod bank_knowledge;
 mod foreign;
-mod shop;
+mod imported;
 mod tau2_retail;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +27,8 @@ pub enum World {
     Tau2Retail,
     /// Frontdesk's own demo shop, Tern & Teasel.
     Shop,
+    /// An invented phone company: contracts, invoices, tariffs and devices.
+    Phone,
     /// What the Schema-Guided Dialogues speak of.
     Sgd,
     /// What the Chinese dialogues of CrossWOZ speak of.
@@ -41,6 +43,7 @@ impl World {
             Self::BankKnowledge => "bank-knowledge",
             Self::Tau2Retail => "tau2-retail",
             Self::Shop => "shop",
+            Self::Phone => "phone",
             Self::Sgd => "sgd",
             Self::CrossWoz => "crosswoz",
         }
@@ -50,7 +53,7 @@ impl World {
     pub fn usual_data(self) -> &'static Path {
         Path::new(match self {
             Self::BankKnowledge | Self::Tau2Retail | Self::Sgd | Self::CrossWoz => "../shared/data",
-            Self::Shop => "evals/worlds",
+            Self::Shop | Self::Phone => "evals/worlds",
         })
     }
 
@@ -66,7 +69,7 @@ impl World {
         match self {
             Self::BankKnowledge => bank_knowledge::load(&folder),
             Self::Tau2Retail => tau2_retail::load(&folder),
-            Self::Shop => shop::load(&folder),
+            Self::Shop | Self::Phone => imported::load(&folder),
             Self::Sgd => foreign::load(&folder, "Assistant"),
             Self::CrossWoz => foreign::load(&folder, "助手"),
         }

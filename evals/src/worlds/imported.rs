@@ -1,4 +1,4 @@
-//! Tern & Teasel, Frontdesk's demo shop: files of the shapes that `frontdesk import` takes.
+//! Frontdesk's own worlds: folders of files that `frontdesk import` takes.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use frontdesk::world::WorldFile;
 
 use super::{Body, WorldError, malformed};
 
-/// The day it is in the shop, by which orders are late or on time.
+/// The day it is in these worlds, by which orders are late or on time.
 const TODAY: &str = "2026-11-20";
 
 pub(super) fn load(folder: &Path) -> Result<Body, WorldError> {
@@ -57,7 +57,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::dialogue;
+    use crate::dialogue::{self, Dialogue};
     use crate::worlds::World;
 
     fn worlds() -> PathBuf {
@@ -73,10 +73,30 @@ mod tests {
         assert!(body.products.len() >= 34 && body.documents.len() >= 34);
     }
 
+    /// Every file of dialogues in the folder of `world`, translations included.
+    fn dialogues(world: World) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(worlds().join(world.name())).unwrap();
+        let files = files.map(|entry| entry.unwrap().path());
+        let is_of_dialogues = |file: &PathBuf| {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            name.starts_with("dialogues") || name.starts_with("held-out")
+        };
+        files.filter(is_of_dialogues).collect()
+    }
+
     #[test]
-    fn what_its_dialogues_name_is_there() {
-        let body = World::Shop.load(&worlds()).unwrap();
-        for dialogue in dialogue::read(&worlds().join("shop/dialogues.jsonl")).unwrap() {
+    fn what_dialogues_name_is_there() {
+        for world in [World::Shop, World::Phone] {
+            let (body, files) = (world.load(&worlds()).unwrap(), dialogues(world));
+            assert!(files.len() >= 3, "{files:?}");
+            for file in files {
+                names_only_what_is_there(&body, &dialogue::read(&file).unwrap());
+            }
+        }
+    }
+
+    fn names_only_what_is_there(body: &Body, dialogues: &[Dialogue]) {
+        for dialogue in dialogues {
             let customer = dialogue.customer.as_deref();
             let known = |id: &str| {
                 body.customers
