@@ -82,18 +82,12 @@ pub(crate) struct Hit {
     pub blocks: Vec<NearBlock>,
     /// Where to link.
     pub url: Option<String>,
+    /// Whether the document is an internal one: its plain facts may be told, it is not shown.
+    pub internal: bool,
     /// Similarity in meaning to the question.
     pub similarity: f32,
     /// Fused score: for the order only.
     pub score: f32,
-}
-
-impl Hit {
-    /// Whether the document is an internal procedure, by its title: its plain facts may be told, it
-    /// is not shown.
-    pub(crate) fn is_internal(&self) -> bool {
-        self.title.to_lowercase().starts_with("internal")
-    }
 }
 
 /// The index.
@@ -239,6 +233,7 @@ impl Library {
             document: hit.passage.document.clone(),
             ordinal: hit.passage.ordinal,
             title: hit.passage.topic(),
+            internal: hit.passage.internal,
             text: hit.passage.text,
             blocks: hit.blocks,
             url: hit.passage.url,

@@ -192,6 +192,7 @@ impl Source {
             content: content.to_owned(),
             url: None,
             language: JUDGED.to_owned(),
+            internal: false,
         });
         let passage = |passage: &retrieval::Passage| {
             let blocks = retrieval::blocks(&passage.text, boundaries());

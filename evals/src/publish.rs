@@ -158,6 +158,8 @@ pub fn replace_config(live: &Path, candidate: &Path) -> Result<PathBuf, PublishE
 
 #[cfg(test)]
 mod tests {
+    use crm::Visibility;
+
     use super::*;
     use frontdesk::Company;
 
@@ -168,6 +170,7 @@ mod tests {
             content: content.to_owned(),
             url: None,
             language: None,
+            visibility: Visibility::Public,
         }
     }
 

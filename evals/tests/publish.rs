@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crm::{Document, DocumentId, Store};
+use crm::{Document, DocumentId, Store, Visibility};
 use evals::compare::{Comparison, Recording};
 use evals::dialogue;
 use evals::house::{House, Plan};
@@ -26,6 +26,7 @@ fn documents() -> Vec<Document> {
         content: content.to_owned(),
         url: None,
         language: Some("en".to_owned()),
+        visibility: Visibility::Public,
     };
     vec![
         document(

@@ -23,6 +23,7 @@ fn document(id: &str, title: &str, content: &str, language: &str) -> Document {
         content: content.to_owned(),
         url: Some(format!("https://help.example/{id}")),
         language: language.to_owned(),
+        internal: false,
     }
 }
 

@@ -143,6 +143,7 @@ without_text!(
     ConversationState,
     Author,
     PaymentKind,
+    Visibility,
 );
 
 /// Cleans field by field; a new field that is not named here does not compile.
@@ -177,7 +178,7 @@ records! {
     Order {
         id, customer, status, placed_on, items, total, address, payments, shipments, attributes,
     }
-    Document { id, title, content, url, language }
+    Document { id, title, content, url, language, visibility }
 }
 
 impl Clean for OrderStatus {

@@ -114,6 +114,7 @@ pub(crate) fn document(id: &str) -> Document {
         content: "Within 30 days.".into(),
         url: Some("https://example.com/returns".into()),
         language: None,
+        visibility: Visibility::Public,
     }
 }
 

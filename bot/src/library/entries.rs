@@ -1,6 +1,6 @@
 //! Records as the index holds them: the text they are found by, and what a hit gives back.
 
-use crm::{Customer, Document, Product};
+use crm::{Customer, Document, Product, Visibility};
 use retrieval::Entry;
 use serde_json::json;
 
@@ -12,6 +12,7 @@ pub(super) fn document(document: Document) -> retrieval::Document {
         content: document.content,
         url: document.url,
         language: document.language.unwrap_or_else(|| "en".into()),
+        internal: document.visibility == Visibility::Internal,
     }
 }
 

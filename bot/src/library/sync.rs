@@ -9,7 +9,7 @@ use super::{Library, LibraryError, entries};
 /// Changes taken in at a time.
 const BATCH: u32 = 256;
 /// Raised with every change of what is written into the index: everything is then taken in again.
-const LAYOUT: i64 = 3;
+const LAYOUT: i64 = 4;
 /// Mark of a rebuild asked for by `frontdesk index` of a running server.
 pub(crate) const REBUILD_REQUESTED: &str = "rebuild_requested";
 /// Mark of the last rebuild that is done.

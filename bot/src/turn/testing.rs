@@ -156,6 +156,7 @@ impl Shop {
                 .map(|block| NearBlock { block, similarity })
                 .collect(),
             url: None,
+            internal: false,
             similarity,
             score: 1.0,
         });

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crm::{Document, DocumentId};
+use crm::{Document, DocumentId, Visibility};
 use serde::Deserialize;
 
 use crate::dialogue::{self, Dialogue};
@@ -241,6 +241,7 @@ impl Things {
                 content: lines.join("\n"),
                 url: None,
                 language: Some(language.to_owned()),
+                visibility: Visibility::Public,
             }
         };
         self.by_id.into_iter().map(document).collect()

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crm::{Document, DocumentId};
+use crm::{Document, DocumentId, Visibility};
 use serde::Deserialize;
 
 use super::{Body, WorldError, american, malformed, read};
@@ -38,12 +38,18 @@ fn documents(text: &str) -> Result<Vec<Document>, String> {
     rows.map(|(number, line)| {
         let row: Row =
             serde_json::from_str(line).map_err(|error| format!("line {number}: {error}"))?;
+        let visibility = if row.title.starts_with("Internal:") {
+            Visibility::Internal
+        } else {
+            Visibility::Public
+        };
         Ok(Document {
             id: DocumentId(row.id),
             title: row.title,
             content: row.content,
             url: None,
             language: Some("en".to_owned()),
+            visibility,
         })
     })
     .collect()
@@ -70,6 +76,9 @@ mod tests {
             .map(|document| document.title.as_str())
             .collect();
         assert_eq!(titles, ["Internal: Closing", "Fees"]);
+        let visible = documents.iter().map(|document| document.visibility);
+        let visible: Vec<_> = visible.collect();
+        assert_eq!(visible, [Visibility::Internal, Visibility::Public]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crm::{
     Address, Customer, Document, DocumentId, Money, Order, OrderItem, Payment, PaymentKind,
-    PaymentMethod, Product, Shipment, Variant,
+    PaymentMethod, Product, Shipment, Variant, Visibility,
 };
 use serde::Deserialize;
 use serde_json::Number;
@@ -275,6 +275,7 @@ fn section(title: &str, content: &str) -> Document {
         content: content.trim().to_owned(),
         url: None,
         language: Some("en".to_owned()),
+        visibility: Visibility::Public,
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Document {
     /// BCP 47 tag, such as `en`.
     #[serde(default)]
     pub language: String,
+    /// Whether it is the company's own business, and not to be shown.
+    #[serde(default)]
+    pub internal: bool,
 }
 
 /// A piece of a document.
@@ -47,6 +50,9 @@ pub struct Passage {
     pub url: Option<String>,
     /// BCP 47 tag.
     pub language: String,
+    /// Whether the document is the company's own business, and not to be shown.
+    #[serde(default)]
+    pub internal: bool,
 }
 
 impl Passage {
@@ -112,6 +118,7 @@ pub fn chunk_to(document: &Document, length: PassageLength) -> Vec<Passage> {
             headings: without_title(group.headings, &document.title),
             url: document.url.clone(),
             language: document.language.clone(),
+            internal: document.internal,
         });
     passages.collect()
 }

@@ -97,7 +97,7 @@ pub(crate) static TABLES: &[Table] = &[
         "documents",
         1,
         columns! {
-            Kind::Text => "id" "title" "content" "url" "language";
+            Kind::Text => "id" "title" "content" "url" "language" "visibility";
             Kind::Bool => "deleted";
             Kind::Int => "revision";
         },

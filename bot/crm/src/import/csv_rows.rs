@@ -103,7 +103,17 @@ fn document(row: &Row<'_>) -> Result<Document, String> {
         content: row.require("content")?.to_owned(),
         url: row.text("url"),
         language: row.text("language"),
+        visibility: match row.text("visibility") {
+            Some(word) => visibility(&word)?,
+            None => Visibility::default(),
+        },
     })
+}
+
+/// The visibility of that name.
+pub(super) fn visibility(word: &str) -> Result<Visibility, String> {
+    let known = Visibility::named(word);
+    known.ok_or_else(|| format!("visibility is {word:?}: say public or internal"))
 }
 
 /// An address from its columns; `None` when all are blank.

@@ -5,9 +5,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::csv_rows::visibility;
 use super::native::Native;
 use super::{Batch, ImportError, Records, Rejection};
-use crate::types::{Document, DocumentId};
+use crate::types::{Document, DocumentId, Visibility};
 
 /// Reads every Markdown file in `folder` and below, in order of their paths.
 pub(super) fn read_folder(folder: &Path) -> Result<Batch, ImportError> {
@@ -77,7 +78,7 @@ fn document(folder: &Path, file: &Path) -> Result<Document, String> {
     let id = id(folder, file)?;
     let bytes = fs::read(file).map_err(|error| format!("cannot be read: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| "not UTF-8: save the file as UTF-8")?;
-    Ok(parse(id, text.trim_start_matches('\u{feff}')))
+    parse(id, text.trim_start_matches('\u{feff}'))
 }
 
 /// `a.markdown` and `a.md` would both be document `a`.
@@ -101,7 +102,7 @@ fn id(folder: &Path, file: &Path) -> Result<DocumentId, String> {
 }
 
 /// A document of this text: front matter, then Markdown.
-fn parse(id: DocumentId, text: &str) -> Document {
+fn parse(id: DocumentId, text: &str) -> Result<Document, String> {
     let (matter, content) = split_front_matter(text);
     let setting = |key: &str| {
         matter
@@ -112,15 +113,19 @@ fn parse(id: DocumentId, text: &str) -> Document {
             .filter(|value| !value.is_empty())
     };
     let name = id.as_str().rsplit('/').next().unwrap_or_default();
-    Document {
+    Ok(Document {
         title: setting("title")
             .or_else(|| first_heading(content).map(str::to_owned))
             .unwrap_or_else(|| name.to_owned()),
         content: content.trim().to_owned(),
         url: setting("url"),
         language: setting("language"),
+        visibility: match setting("visibility") {
+            Some(word) => visibility(&word)?,
+            None => Visibility::default(),
+        },
         id,
-    }
+    })
 }
 
 /// The lines between a first line `---` and the next one, and what follows. Without both, all of

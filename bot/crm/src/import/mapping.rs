@@ -84,7 +84,7 @@ fn is_field(kind: Kind, target: &str) -> bool {
              items payments shipments attributes",
             &["option.", "attribute."],
         ),
-        Kind::Knowledge => ("id title content url language", &[]),
+        Kind::Knowledge => ("id title content url language visibility", &[]),
     };
     fields.split(' ').any(|field| same(field, target))
         || prefixes

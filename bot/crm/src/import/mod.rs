@@ -52,7 +52,8 @@ pub enum Kind {
     /// stand in one of its rows only. A bad row costs the order: told with an item missing, it
     /// would be told wrongly.
     Orders,
-    /// `id`, `title`, `content`, `url`, `language`; or a folder of Markdown files, see
+    /// `id`, `title`, `content`, `url`, `language`, `visibility` (`public`, which it is without
+    /// the column, or `internal`); or a folder of Markdown files, see
     /// [`read`].
     Knowledge,
 }

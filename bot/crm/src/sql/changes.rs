@@ -208,8 +208,24 @@ mod tests {
             url: None,
             ..document("d1")
         };
-        store.upsert_documents(&[edited]).await.unwrap();
+        store
+            .upsert_documents(std::slice::from_ref(&edited))
+            .await
+            .unwrap();
         assert_eq!(follow(store, before[1], 10).await.len(), 1);
+        let hidden = Document {
+            visibility: Visibility::Internal,
+            ..edited
+        };
+        store
+            .upsert_documents(std::slice::from_ref(&hidden))
+            .await
+            .unwrap();
+        let changes = follow(store, before[1], 10).await;
+        assert!(
+            matches!(&changes[..], [Change::Upsert { record, .. }] if *record == hidden),
+            "{changes:?}"
+        );
     }
 
     #[tokio::test]

@@ -125,23 +125,24 @@ async fn upsert_product(tx: &mut Tx, product: &Product, revision: i64) -> Result
 
 async fn upsert_document(tx: &mut Tx, document: &Document, revision: i64) -> Result<(), Fault> {
     sqlx::query(
-        "INSERT INTO documents (id, title, content, url, language, deleted, revision)
-         VALUES ($1, $2, $3, $4, $5, FALSE, $6)
+        "INSERT INTO documents (id, title, content, url, language, visibility, deleted, revision)
+         VALUES ($1, $2, $3, $4, $5, $6, FALSE, $7)
          ON CONFLICT (id) DO UPDATE
          SET title = excluded.title, content = excluded.content, url = excluded.url,
-             language = excluded.language, deleted = excluded.deleted,
-             revision = excluded.revision
+             language = excluded.language, visibility = excluded.visibility,
+             deleted = excluded.deleted, revision = excluded.revision
          WHERE (documents.title, documents.content, documents.url, documents.language,
-                documents.deleted)
+                documents.visibility, documents.deleted)
                IS DISTINCT FROM
                (excluded.title, excluded.content, excluded.url, excluded.language,
-                excluded.deleted)",
+                excluded.visibility, excluded.deleted)",
     )
     .bind(document.id.as_str())
     .bind(&document.title)
     .bind(&document.content)
     .bind(&document.url)
     .bind(&document.language)
+    .bind(document.visibility.as_str())
     .bind(revision)
     .execute(&mut **tx)
     .await?;

@@ -123,6 +123,9 @@ impl FromRow<'_, Row> for Document {
             content: row.try_get("content")?,
             url: row.try_get("url")?,
             language: row.try_get("language")?,
+            // A word of a later version is nothing to show.
+            visibility: Visibility::named(row.try_get("visibility")?)
+                .unwrap_or(Visibility::Internal),
         })
     }
 }

@@ -288,6 +288,12 @@ async fn a_store_of_version_1_keeps_everything_when_it_is_opened() {
     let known = store.list_customers(None, 9).await.unwrap();
     assert_eq!(known[0].name.as_deref(), Some("Ana"));
     assert_eq!(store.orders_of(&"c1".into()).await.unwrap().len(), 1);
+    let documents = store.list_documents(None, 9).await.unwrap();
+    let visible: Vec<_> = documents
+        .iter()
+        .map(|document| document.visibility)
+        .collect();
+    assert_eq!(visible, [Visibility::Internal, Visibility::Public]);
     let events = store.recent_events(9).await.unwrap();
     assert_eq!((events[0].id, events[0].kind.as_str()), (1, "start"));
 

@@ -2,7 +2,10 @@
 INSERT INTO customers VALUES ('c1', 'Ana', NULL, NULL, 'en', NULL, '[]', '{}', 1);
 INSERT INTO orders
 VALUES ('o1', 'c1', 'shipped', '2026-11-18', '[]', 9980, NULL, '[]', '[]', '{}', 2);
-UPDATE revision_counter SET value = 2;
+INSERT INTO documents VALUES
+    ('d1', 'Internal: Closing an account', 'Use the form.', NULL, 'en', FALSE, 3),
+    ('d2', 'Fees', 'None.', NULL, 'en', FALSE, 4);
+UPDATE revision_counter SET value = 4;
 INSERT INTO conversations VALUES
     ('00000000-0000-0000-0000-000000000001', 'web', 'c1', 'bot', 1, 'en', 'null', 3, 2, 1),
     ('00000000-0000-0000-0000-000000000002', 'web', NULL, 'human', 20, NULL, '{}', 4, 4, 1);

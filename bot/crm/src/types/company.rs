@@ -271,4 +271,35 @@ pub struct Document {
     /// BCP 47 tag, when known.
     #[serde(default)]
     pub language: Option<String>,
+    /// Who may be shown it.
+    #[serde(default)]
+    pub visibility: Visibility,
+}
+
+/// Who may be shown a document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Everybody: replies quote it and link to it.
+    #[default]
+    Public,
+    /// The company's own people. Plain facts of it may be told; it is not quoted, shown or linked to.
+    Internal,
+}
+
+impl Visibility {
+    /// The stored word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The visibility of that name, in letters of any case; `None` for any other word.
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Public, Self::Internal]
+            .into_iter()
+            .find(|visibility| word.trim().eq_ignore_ascii_case(visibility.as_str()))
+    }
 }

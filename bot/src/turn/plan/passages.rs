@@ -129,7 +129,7 @@ impl Found {
     pub(super) fn preview(&self, turn: &Turn<'_>) -> Option<(String, Source)> {
         let best = self.hits.first()?;
         let is_right = best.similarity >= turn.settings.config.retrieval.clear;
-        if !is_right || best.is_internal() {
+        if !is_right || best.internal {
             return None;
         }
         let prompts = turn.settings.voice.prompts();

@@ -181,7 +181,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
                         url: hit.url.clone(),
                         text: candidate.text.clone(),
                         similarity: Some(hit.similarity.max(candidate.similarity)),
-                        internal: hit.is_internal(),
+                        internal: hit.internal,
                     },
                 ));
             }
@@ -311,6 +311,7 @@ mod tests {
                 })
                 .collect(),
             url: None,
+            internal: false,
             similarity: 0.6,
             score: 1.0,
         }
@@ -393,11 +394,11 @@ mod tests {
 
     #[test]
     fn tools_of_internal_procedures_never_leave() {
-        let hits = [hit(
-            "i",
-            "Internal: Opening",
-            "Use open_account_4821 now. The customer must be 18.",
-        )];
+        let text = "Use open_account_4821 now. The customer must be 18.";
+        let hits = [Hit {
+            internal: true,
+            ..hit("i", "Opening", text)
+        }];
         let facts = select(&hits, "how old", 500);
         assert_eq!(facts[0].text, "The customer must be 18.");
         assert!(

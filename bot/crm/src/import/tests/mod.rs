@@ -210,6 +210,44 @@ fn a_folder_of_markdown_becomes_documents() {
 }
 
 #[test]
+fn a_document_says_whether_customers_may_be_shown_it() {
+    let table = "id,title,content,Visibility\na,A,Text,internal\nb,B,Text,\nc,C,Text,secret\n";
+    let rows = concat!(
+        "{\"id\": \"a\", \"title\": \"A\", \"content\": \"Text\", \"visibility\": \"internal\"}\n",
+        "{\"id\": \"b\", \"title\": \"B\", \"content\": \"Text\"}\n",
+        "{\"id\": \"c\", \"title\": \"C\", \"content\": \"Text\", \"visibility\": \"secret\"}\n",
+    );
+    let visible = |batch: &Batch| -> Vec<Visibility> {
+        let documents = documents(batch).iter();
+        documents.map(|document| document.visibility).collect()
+    };
+    let both = [Visibility::Internal, Visibility::Public];
+    let batch = csv_batch(Kind::Knowledge, table);
+    assert_eq!(visible(&batch), both);
+    assert_eq!(
+        reasons(&batch),
+        [(4, "visibility is \"secret\": say public or internal")]
+    );
+    let batch = json_batch(Kind::Knowledge, rows);
+    assert_eq!(visible(&batch), both);
+    assert_eq!(reasons(&batch).len(), 1);
+
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("a.md", "---\nvisibility: Internal\n---\nText");
+    write("b.md", "---\nvisibility: hidden\n---\nText");
+    let batch = read(Kind::Knowledge, folder.path(), &Mapping::default()).unwrap();
+    assert_eq!(visible(&batch), [Visibility::Internal]);
+    let [rejection] = batch.rejected.as_slice() else {
+        panic!("{:?}", batch.rejected)
+    };
+    assert!(
+        rejection.to_string().contains("public or internal"),
+        "{rejection}"
+    );
+}
+
+#[test]
 fn what_is_no_file_of_ours_is_an_error() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("data.xlsx");
