@@ -106,7 +106,7 @@ setup-tests:
 	$(call timed,setup,bot/setup.sh --tests)
 
 test-models: build
-	$(call timed,models,$(FRONTDESK) models fetch; $(FRONTDESK) models fetch smollm2)
+	$(call timed,models,$(FRONTDESK) models fetch; $(FRONTDESK) models fetch smollm2 encoder-small)
 
 test-rust: widget
 	$(call timed,Rust tests,bot/postgres.sh cargo $(RUST_TESTS) --release --workspace)

@@ -33,6 +33,7 @@ pub use config::{
     Policy, PromptsConfig, Retrieval, Secret, Server as ServerConfig, Understand,
 };
 pub use currency::Currency;
+pub use library::INDEX_LAYOUT;
 pub use prompts::{PromptError, packs};
 pub use server::{Server, StartError, load_encoder, load_heads, model_store};
 pub use telemetry::install_logs;

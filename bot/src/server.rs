@@ -213,15 +213,15 @@ async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<A
     let models = model_store(&config)?;
     // Loading the language model and bringing the index up to date take the longest: side by side.
     let generator = {
-        let (config, models) = (config.clone(), models.clone());
+        let config = config.clone();
         tokio::task::spawn_blocking(move || load_generator(&config, &models))
     };
     let encoder = {
-        let models = models.clone();
-        let load = tokio::task::spawn_blocking(move || load_encoder(&models));
+        let config = config.clone();
+        let load = tokio::task::spawn_blocking(move || load_encoder(&config));
         load.await.map_err(|_| StartError::Interrupted)??
     };
-    let heads = load_heads(&config)?;
+    let heads = load_heads(&config, &encoder)?;
     let boundaries = prompts.own_pack().boundaries().clone();
     let library = Library::open(&config, store.clone(), encoder.clone(), boundaries).await?;
     library.sync(&jobs::show_progress).await?;
@@ -309,27 +309,28 @@ pub fn model_store(config: &Config) -> Result<ModelStore, ModelError> {
     Ok(ModelStore::new(folder, Registry::builtin()))
 }
 
-/// Loads the text encoder.
+/// Loads the text encoder that `config` names.
 ///
 /// # Errors
 /// [`StartError::Models`] when a file is missing or damaged, [`StartError::Encoder`].
-pub fn load_encoder(models: &ModelStore) -> Result<Encoder, StartError> {
+pub fn load_encoder(config: &Config) -> Result<Encoder, StartError> {
+    let models = model_store(config)?;
     Ok(Encoder::load(&EncoderFiles {
-        model: models.path("encoder")?,
+        model: models.path(&config.models.encoder)?,
         runtime: models.path("onnxruntime")?,
     })?)
 }
 
-/// The built-in heads, and the company's own, which go before them.
+/// The built-in heads for `encoder`, and the company's own, which go before them.
 ///
 /// # Errors
 /// [`HeadsError`].
-pub fn load_heads(config: &Config) -> Result<Vec<Heads>, HeadsError> {
-    let own = config.understand.heads.as_deref().map(Heads::load);
-    [Some(Heads::builtin()), own]
-        .into_iter()
-        .flatten()
-        .collect()
+pub fn load_heads(config: &Config, encoder: &Encoder) -> Result<Vec<Heads>, HeadsError> {
+    let mut heads = Heads::builtin(encoder)?;
+    if let Some(own) = &config.understand.heads {
+        heads.push(Heads::load(own, encoder)?);
+    }
+    Ok(heads)
 }
 
 /// What writes.

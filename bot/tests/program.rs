@@ -170,16 +170,15 @@ async fn tuned_layers_are_written_with_their_heads_and_tell_new_messages() {
 
     // Four layers in 8-bit integers.
     assert!(std::fs::metadata(&file).unwrap().len() > 7_000_000);
-    let models = frontdesk::model_store(&frontdesk::Config::default()).unwrap();
-    let encoder = frontdesk::load_encoder(&models).unwrap();
-    let heads = understand::Heads::load(&file).unwrap();
+    let encoder = frontdesk::load_encoder(&frontdesk::Config::default()).unwrap();
+    let heads = understand::Heads::load(&file, &encoder).unwrap();
     let understander = understand::Understander::new(encoder, vec![heads]).unwrap();
     for (text, intent) in [
         ("where has my blanket got to", "track_order"),
         ("refund me for the blanket", "get_refund"),
     ] {
         let english = understand::Language::english();
-        let understood = understander.understand(text, english).unwrap();
+        let understood = understander.understand(text, None, english).unwrap();
         assert_eq!(understood.intent.top(), intent, "{text}");
     }
 }

@@ -239,7 +239,7 @@ pub fn judge(
     let understander = Understander::new(encoder, vec![heads])?;
     let mut judge = |row: &Labelled| -> Result<Seen, ClassifyError> {
         let began = Instant::now();
-        let understanding = understander.understand(&row.text, Language::english())?;
+        let understanding = understander.understand(&row.text, None, Language::english())?;
         let milliseconds = began.elapsed().as_secs_f64() * 1e3;
         progress();
         let ranking = match head.as_str() {

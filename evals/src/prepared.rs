@@ -1,8 +1,8 @@
 //! Prepared worlds: data folders that are filled and indexed once and copied for every replay.
 //!
 //! They are kept under `$XDG_CACHE_HOME/frontdesk/worlds` (else `~/.cache/...`), named by the world
-//! and a hash of everything that went into them: its records, the server of its index and this
-//! program, whose next version may index differently. A replay works on a copy, so no conversation
+//! and a hash of everything that went into them: its records, the server of its index, the encoder and
+//! the layout that this program writes. A replay works on a copy, so no conversation
 //! ever leaks into the next one.
 
 use std::fs::{self, File, TryLockError};
@@ -127,16 +127,13 @@ impl Shelf {
 /// The name of a world of this kind as prepared from `body` under `config` by this program.
 ///
 /// # Errors
-/// What the file system says of the program's own file.
+/// What the serializer says of the records.
 pub(crate) fn name(kind: &str, body: &Body, config: &Config) -> io::Result<String> {
-    let program = fs::metadata(std::env::current_exe()?)?;
-    let since = program.modified()?.duration_since(SystemTime::UNIX_EPOCH);
-    let built = since.map(|since| since.as_nanos()).unwrap_or_default();
     let digest = Sha256::new()
         .chain_update(serde_json::to_vec(body)?)
         .chain_update(serde_json::to_vec(&config.retrieval.qdrant_url)?)
-        .chain_update(program.len().to_le_bytes())
-        .chain_update(built.to_le_bytes())
+        .chain_update(&config.models.encoder)
+        .chain_update(frontdesk::INDEX_LAYOUT.to_le_bytes())
         .finalize();
     let hash: String = digest
         .iter()

@@ -2,6 +2,7 @@
 //! [`crate::RecordIndex`] say what the texts are.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,8 @@ use uuid::Uuid;
 
 use crate::chunk::Block;
 use crate::embedding::{CompactEmbedding, Embedding};
-use crate::encoder::{Encoder, EncoderError, Role};
+use crate::encoder::{EmbeddedPassage, Encoder, EncoderError, Role, Titled};
+use crate::similarity::Similarity;
 use crate::store::{
     CollectionConfig, DensePrefetch, Filter, Point, Query, ScoredPoint, StoreError, TextPrefetch,
     VectorStore,
@@ -90,8 +92,10 @@ pub type OnProgress<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) id: Uuid,
-    /// What it is found by, in meaning and in words.
-    pub(crate) text: String,
+    /// What it is found by in meaning: the lines of its blocks, where it has some.
+    pub(crate) passage: Titled,
+    /// What it is found by in words.
+    pub(crate) words: String,
     pub(crate) payload: Map<String, Value>,
     /// Pieces of it whose meanings are kept with it, in the payload's field [`BLOCKS`].
     pub(crate) blocks: Vec<DraftBlock>,
@@ -101,8 +105,8 @@ pub(crate) struct Draft {
 #[derive(Clone, Debug)]
 pub(crate) struct DraftBlock {
     pub(crate) block: Block,
-    /// What it is compared by; of several, the nearest counts.
-    pub(crate) texts: Vec<String>,
+    /// The parts of the passage that it is compared by; of several, the nearest counts.
+    pub(crate) parts: Range<usize>,
 }
 
 /// A block as the payload keeps it.
@@ -192,20 +196,19 @@ impl Index {
     async fn embed(&self, drafts: Vec<Draft>) -> Result<Vec<Point>, IndexError> {
         let encoder = self.encoder.clone();
         tokio::task::spawn_blocking(move || {
-            let blocks = drafts.iter().flat_map(|draft| &draft.blocks);
-            let texts = drafts.iter().map(|draft| &draft.text);
-            let texts: Vec<String> = texts
-                .chain(blocks.flat_map(|block| &block.texts))
-                .cloned()
-                .collect();
-            let mut embeddings = encoder.embed_batch(&texts, Role::Passage)?;
-            let mut of_blocks = embeddings.split_off(drafts.len()).into_iter();
-            let points = drafts.into_iter().zip(embeddings);
+            let passages: Vec<Titled> = drafts.iter().map(|draft| draft.passage.clone()).collect();
+            let embedded = encoder.embed_passages(&passages)?;
+            let points = drafts.into_iter().zip(embedded);
             points
-                .map(|(draft, embedding)| draft.with_meanings(embedding, &mut of_blocks))
+                .map(|(draft, embedded)| draft.with_meanings(embedded))
                 .collect()
         })
         .await?
+    }
+
+    /// What the cosines of the collection mean.
+    pub(crate) fn similarity(&self) -> Similarity {
+        self.encoder.similarity()
     }
 
     /// What the request means; `None` where it says nothing, so that nothing can be found.
@@ -262,28 +265,25 @@ impl Index {
 }
 
 impl Draft {
-    /// Takes the meanings of its blocks from `of_blocks`.
-    fn with_meanings(
-        mut self,
-        embedding: Embedding,
-        of_blocks: &mut impl Iterator<Item = Embedding>,
-    ) -> Result<Point, IndexError> {
-        let mut store = |draft: DraftBlock| {
-            let meanings = of_blocks.by_ref().take(draft.texts.len());
+    /// The point, its blocks with their meanings.
+    fn with_meanings(mut self, embedded: EmbeddedPassage) -> Result<Point, IndexError> {
+        let store = |draft: DraftBlock| {
+            let parts = embedded.parts.get(draft.parts).unwrap_or_default();
+            let meanings = parts.iter().flatten().map(CompactEmbedding::from);
             StoredBlock {
                 block: draft.block,
-                meanings: meanings.map(|own| CompactEmbedding::from(&own)).collect(),
+                meanings: meanings.collect(),
             }
         };
-        let blocks: Vec<StoredBlock> = self.blocks.into_iter().map(&mut store).collect();
+        let blocks: Vec<StoredBlock> = self.blocks.into_iter().map(store).collect();
         if !blocks.is_empty() {
             let blocks = serde_json::to_value(blocks)?;
             self.payload.insert(BLOCKS.to_owned(), blocks);
         }
         Ok(Point {
             id: self.id,
-            dense: BTreeMap::from([(MEANING.to_owned(), embedding)]),
-            text: self.text,
+            dense: BTreeMap::from([(MEANING.to_owned(), embedded.whole)]),
+            text: self.words,
             payload: self.payload,
         })
     }

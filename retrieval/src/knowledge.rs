@@ -6,8 +6,8 @@ use language::sentences::Boundaries;
 use serde::Deserialize;
 
 use crate::chunk::{Block, Document, Passage, blocks, chunk};
-use crate::embedding::{CompactEmbedding, Embedding, similarity};
-use crate::encoder::Encoder;
+use crate::embedding::{CompactEmbedding, Embedding};
+use crate::encoder::{Encoder, Titled};
 use crate::index::{
     Draft, DraftBlock, Index, IndexError, OnProgress, SearchRequest, StoredBlock, point_id,
 };
@@ -151,17 +151,20 @@ impl KnowledgeIndex {
             return Ok(Vec::new());
         };
         let points = self.index.search(request, &meaning).await?;
+        let similarity = self.index.similarity();
         let to_hit = |point: ScoredPoint| {
             let stored: Stored = serde_json::from_value(point.payload.into())?;
             let blocks = stored.blocks.into_iter().map(|stored| NearBlock {
                 block: stored.block,
-                similarity: nearest(&stored.meanings, &meaning),
+                similarity: similarity.of(nearest(&stored.meanings, &meaning)),
             });
             Ok(Hit {
                 passage: stored.passage,
                 blocks: blocks.collect(),
                 score: point.score,
-                similarity: point.dense_score.map_or(-1.0, similarity),
+                similarity: point
+                    .dense_score
+                    .map_or(-1.0, |cosine| similarity.of(cosine)),
             })
         };
         points.into_iter().map(to_hit).collect()
@@ -177,7 +180,7 @@ impl KnowledgeIndex {
 }
 
 fn nearest(meanings: &[CompactEmbedding], question: &Embedding) -> f32 {
-    let near = meanings.iter().map(|meaning| meaning.similarity(question));
+    let near = meanings.iter().map(|meaning| meaning.cosine(question));
     near.max_by(f32::total_cmp).unwrap_or(-1.0)
 }
 
@@ -192,27 +195,34 @@ fn passage_id(document: &str, ordinal: usize) -> uuid::Uuid {
 /// Found by its text with title and headings. A vector of those alone, measured, makes it worse:
 /// all passages of a document share them, and crowd out the others.
 fn draft(passage: Passage, boundaries: &Boundaries) -> Result<Draft, IndexError> {
-    let (id, text) = (
-        point_id(&passage.document, passage.ordinal),
-        passage.in_context(),
-    );
-    let topic = passage.topic();
-    let blocks = blocks(&passage.text, boundaries).into_iter();
-    let blocks = blocks.map(|block| {
-        // Of a table, one row will answer.
-        let in_context = |line: &str| match block.heading.as_str() {
-            heading if line.starts_with(heading) => format!("{topic}: {line}"),
-            heading => format!("{topic} > {heading}: {line}"),
-        };
-        DraftBlock {
-            texts: block.text.lines().map(in_context).collect(),
-            block,
+    let id = point_id(&passage.document, passage.ordinal);
+    let words = passage.in_context();
+    let mut parts: Vec<String> = Vec::new();
+    let mut heading = String::new();
+    let mut drafts = Vec::new();
+    for block in blocks(&passage.text, boundaries) {
+        if block.heading != heading {
+            heading.clone_from(&block.heading);
+            if !block.text.starts_with(&heading) {
+                parts.push(heading.clone());
+            }
         }
-    });
+        let begin = parts.len();
+        // Of a table, one row will answer.
+        parts.extend(block.text.lines().map(str::to_owned));
+        drafts.push(DraftBlock {
+            block,
+            parts: begin..parts.len(),
+        });
+    }
     Ok(Draft {
         id,
-        text,
-        blocks: blocks.collect(),
+        words,
+        passage: Titled {
+            title: Some(passage.topic()),
+            parts,
+        },
+        blocks: drafts,
         payload: serde_json::from_value(serde_json::to_value(passage)?)?,
     })
 }

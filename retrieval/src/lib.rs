@@ -17,17 +17,19 @@ mod encoder;
 mod index;
 mod knowledge;
 mod records;
+mod similarity;
 mod store;
 
 pub use chunk::{Block, Document, Passage, PassageLength, blocks, chunk, chunk_to};
 pub use embedding::{Embedding, NoDirection};
 pub use encoder::{
-    BRANCHES_AT, Branch, Damage, Encoder, EncoderError, EncoderFiles, Layer, Linear, MAX_TOKENS,
-    Norm, Reading, Role,
+    BRANCHES_AT, Branch, Damage, EmbeddedPassage, Encoder, EncoderError, EncoderFiles, Layer,
+    Linear, Norm, Reading, Role, Titled,
 };
 pub use index::{IndexError, OnProgress, Progress, SearchBy, SearchRequest};
 pub use knowledge::{Hit, KnowledgeIndex, NearBlock};
 pub use records::{Entry, EntryHit, RecordIndex};
+pub use similarity::Similarity;
 pub use store::{
     CollectionConfig, Condition, DensePrefetch, EdgeStore, FieldValue, Filter, Point, Query,
     Rebuild, Record, ScoredPoint, Selection, ServerConfig, ServerStore, StoreError, TextPrefetch,

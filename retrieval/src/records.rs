@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::embedding::similarity;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Titled};
 use crate::index::{Draft, Index, IndexError, OnProgress, SearchRequest, point_id};
+use crate::similarity::Similarity;
 use crate::store::{Filter, ScoredPoint, Selection, VectorStore};
 
 const ID: &str = "id";
@@ -134,6 +134,8 @@ impl RecordIndex {
             return Ok(Vec::new());
         };
         let points = self.index.search(request, &meaning).await?;
+        let similarity = self.index.similarity();
+        let hit = |point| hit(point, similarity);
         Ok(points.into_iter().map(hit).collect())
     }
 }
@@ -144,13 +146,14 @@ fn draft(entry: Entry) -> Draft {
     payload.insert(ID.to_owned(), entry.id.into());
     Draft {
         id,
-        text: entry.text,
+        passage: Titled::plain(entry.text.clone()),
+        words: entry.text,
         payload,
         blocks: Vec::new(),
     }
 }
 
-fn hit(point: ScoredPoint) -> EntryHit {
+fn hit(point: ScoredPoint, similarity: Similarity) -> EntryHit {
     EntryHit {
         id: point
             .payload
@@ -160,6 +163,8 @@ fn hit(point: ScoredPoint) -> EntryHit {
             .to_owned(),
         payload: point.payload,
         score: point.score,
-        similarity: point.dense_score.map_or(-1.0, similarity),
+        similarity: point
+            .dense_score
+            .map_or(-1.0, |cosine| similarity.of(cosine)),
     }
 }

@@ -1,4 +1,4 @@
-//! The encoder on its real weights.
+//! The encoders on their real weights.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,77 +9,151 @@ mod support;
 
 use std::path::PathBuf;
 
-use retrieval::{Encoder, EncoderError, EncoderFiles, Role};
-use support::{encoder, encoder_files};
+use retrieval::{Encoder, EncoderError, EncoderFiles, Role, Titled};
+use support::{DEFAULT, encoder, encoder_files};
+
+/// The small encoder's file.
+const SMALL: &str = "multilingual-e5-small-q4.e5s1";
 
 const ALONE: &str = "FRONTDESK_TEST_ALONE";
 
-#[test]
-fn an_answer_is_nearer_than_a_passage_of_like_words() {
-    let encoder = encoder();
-    let question = encoder
-        .embed("How do I get a refund?", Role::Query)
-        .unwrap();
-    let similarity = |passage| question.similarity(&encoder.embed(passage, Role::Passage).unwrap());
-    let answer = similarity("Send it back, and the money is on your account within 14 days.");
-    let translated = similarity("寄回商品后，款项将在14天内退到您的账户。");
-    let like_words =
-        similarity("How do I get to the shop? Get on the bus and get out at the park.");
-    assert!(answer > like_words + 0.05, "{answer} {like_words}");
-    assert!(translated > like_words, "{translated} {like_words}");
-    assert_eq!((question.dimension(), encoder.dimension()), (384, 384));
+/// The default encoder, and the small one.
+fn encoders() -> [Encoder; 2] {
+    [DEFAULT, SMALL].map(|model| Encoder::load(&encoder_files(model)).unwrap())
 }
 
-/// Cosines of the same weights multiplied in floats, by the program that the file was made for.
 #[test]
-fn cosines_are_those_of_the_reference_implementation() {
-    let encoder = encoder();
-    let question = encoder
-        .embed("How do I get a refund?", Role::Query)
-        .unwrap();
+fn an_answer_is_nearer_than_a_passage_of_like_words() {
+    for encoder in encoders() {
+        let question = encoder
+            .embed("How do I get a refund?", Role::Query)
+            .unwrap();
+        let similarity = |passage| {
+            let passage = encoder.embed(passage, Role::Passage).unwrap();
+            encoder.similarity().of(question.cosine(&passage))
+        };
+        let answer = similarity("Send it back, and the money is on your account within 14 days.");
+        let translated = similarity("寄回商品后，款项将在14天内退到您的账户。");
+        let like_words =
+            similarity("How do I get to the shop? Get on the bus and get out at the park.");
+        assert!(answer > like_words + 0.05, "{answer} {like_words}");
+        assert!(translated > like_words, "{translated} {like_words}");
+        assert_eq!(question.dimension(), encoder.dimension());
+    }
+}
+
+/// Cosines of the same weights, multiplied by other programs.
+#[test]
+fn cosines_are_those_of_the_reference_implementations() {
+    let [default, small] = encoders();
+    let check = |encoder: &Encoder, question: &str, passage: &str, reference: f32, by: f32| {
+        let question = encoder.embed(question, Role::Query).unwrap();
+        let cosine = question.cosine(&encoder.embed(passage, Role::Passage).unwrap());
+        assert!((cosine - reference).abs() < by, "{passage}: {cosine}");
+    };
+    for (passage, reference) in [
+        ("Shoes may be returned within 30 days of delivery.", 0.724),
+        ("鞋子可在收货后30天内退货。", 0.657),
+        ("Our office opens at nine.", 0.108),
+        ("我们九点开门。", 0.037),
+    ] {
+        let question = "Can I return shoes after 30 days?";
+        check(&default, question, passage, reference, 0.015);
+    }
     for (passage, reference) in [
         ("Money is paid back within 14 days of the return.", 0.809),
         ("We are open from 10:00 to 17:30.", 0.760),
         ("退款会在14天内到账。", 0.843),
     ] {
-        let cosine = question.cosine(&encoder.embed(passage, Role::Passage).unwrap());
-        assert!((cosine - reference).abs() < 0.01, "{passage}: {cosine}");
+        check(&small, "How do I get a refund?", passage, reference, 0.01);
     }
 }
 
 #[test]
-fn a_reading_is_the_query_and_its_middle_layers() {
-    let encoder = encoder();
+fn a_title_is_part_of_a_passage() {
+    for encoder in encoders() {
+        let question = encoder.embed("Is the kettle grey?", Role::Query).unwrap();
+        let [kettle, lamp] = ["Kettle", "Lamp"].map(|title| {
+            let passage = Titled {
+                title: Some(title.to_owned()),
+                parts: vec!["It comes in grey.".to_owned()],
+            };
+            encoder.embed_passages(&[passage]).unwrap().remove(0).whole
+        });
+        assert!(question.cosine(&kettle) > question.cosine(&lamp));
+    }
+}
+
+#[test]
+fn parts_of_a_passage_are_found_within_it() {
+    let parts = [
+        "Orders are packed on weekdays.",
+        "A parcel to Austria takes five days.",
+        "Gift cards are valid for three years.",
+    ];
+    let passage = Titled {
+        title: Some("Delivery".to_owned()),
+        parts: parts.map(str::to_owned).to_vec(),
+    };
+    for encoder in encoders() {
+        let question = "How long does it take to get something to Vienna?";
+        let question = encoder.embed(question, Role::Query).unwrap();
+        let embedded = encoder
+            .embed_passages(std::slice::from_ref(&passage))
+            .unwrap();
+        let near = |part: &Option<retrieval::Embedding>| question.cosine(part.as_ref().unwrap());
+        let near: Vec<f32> = embedded[0].parts.iter().map(near).collect();
+        assert!(near[1] > near[0] && near[1] > near[2], "{near:?}");
+
+        let long = vec!["word ".repeat(300), "word ".repeat(300)];
+        let long = Titled {
+            title: None,
+            parts: long,
+        };
+        let embedded = encoder.embed_passages(&[long]).unwrap();
+        assert!(embedded[0].parts[0].is_some());
+    }
+}
+
+#[test]
+fn a_reading_is_the_query_and_the_layers_that_the_encoder_is_read_behind() {
     let messages = [
         "Where is my order?".to_owned(),
         "我的订单在哪里？".to_owned(),
     ];
-    let readings = encoder.read_batch(&messages).unwrap();
-    for (message, reading) in messages.iter().zip(&readings) {
-        let query = encoder.embed(message, Role::Query).unwrap();
-        assert!(query.cosine(&reading.embedding) > 0.99);
-        assert_eq!(reading.middle.len(), 2);
-        for middle in &reading.middle {
-            assert_eq!(middle.dimension(), encoder.dimension());
-            assert!(middle.cosine(&query) < 0.99, "a layer is not the last one");
+    for (encoder, layers, alike) in encoders()
+        .into_iter()
+        .zip([0, 2])
+        .zip([0.7, 0.85])
+        .map(|((encoder, layers), alike)| (encoder, layers, alike))
+    {
+        let readings = encoder.read_batch(&messages).unwrap();
+        for (message, reading) in messages.iter().zip(&readings) {
+            let query = encoder.embed(message, Role::Query).unwrap();
+            assert!(query.cosine(&reading.embedding) > 0.99);
+            assert_eq!(reading.middle.len(), layers);
+            for middle in &reading.middle {
+                assert_eq!(middle.dimension(), encoder.dimension());
+                assert!(middle.cosine(&query) < 0.99, "a layer is not the last one");
+            }
         }
+        assert!(readings[0].embedding.cosine(&readings[1].embedding) > alike);
     }
-    assert!(readings[0].embedding.cosine(&readings[1].embedding) > 0.85);
 }
 
 #[test]
 fn every_text_has_an_embedding() {
-    let encoder = encoder();
     let long = "word ".repeat(20_000);
-    for text in ["", " ", "\0", "退款", "🙂🙂", "\u{202e}abc", long.as_str()] {
-        let embedding = encoder.embed(text, Role::Query).unwrap();
-        assert!((embedding.cosine(&embedding) - 1.0).abs() < 1e-5);
+    for encoder in encoders() {
+        for text in ["", " ", "\0", "退款", "🙂🙂", "\u{202e}abc", long.as_str()] {
+            let embedding = encoder.embed(text, Role::Query).unwrap();
+            assert!((embedding.cosine(&embedding) - 1.0).abs() < 1e-5);
+        }
     }
 }
 
 #[test]
 fn a_batch_gives_the_vectors_of_single_texts_in_their_order() {
-    let encoder = encoder();
     let texts: Vec<String> = (0..21)
         .map(|number| {
             format!(
@@ -88,13 +162,15 @@ fn a_batch_gives_the_vectors_of_single_texts_in_their_order() {
             )
         })
         .collect();
-    let batch = encoder.embed_batch(&texts, Role::Query).unwrap();
-    assert_eq!(batch.len(), texts.len());
-    for (text, embedding) in texts.iter().zip(&batch) {
-        let cosine = encoder.embed(text, Role::Query).unwrap().cosine(embedding);
-        assert!(cosine > 0.98, "{text}: {cosine}");
+    for encoder in encoders() {
+        let batch = encoder.embed_batch(&texts, Role::Query).unwrap();
+        assert_eq!(batch.len(), texts.len());
+        for (text, embedding) in texts.iter().zip(&batch) {
+            let cosine = encoder.embed(text, Role::Query).unwrap().cosine(embedding);
+            assert!(cosine > 0.98, "{text}: {cosine}");
+        }
+        assert!(encoder.embed_batch(&[], Role::Query).unwrap().is_empty());
     }
-    assert!(encoder.embed_batch(&[], Role::Query).unwrap().is_empty());
 }
 
 #[test]
@@ -112,8 +188,14 @@ fn many_threads_may_embed_at_once() {
     }
 }
 
+#[test]
+fn no_branch_goes_on_from_the_default_encoder() {
+    let error = encoder().upper_layers().unwrap_err();
+    assert!(matches!(error, EncoderError::Branch), "{error:?}");
+}
+
 fn refusal(change: impl FnOnce(&mut EncoderFiles)) -> EncoderError {
-    let mut files = encoder_files();
+    let mut files = encoder_files(DEFAULT);
     change(&mut files);
     Encoder::load(&files).unwrap_err()
 }
@@ -155,12 +237,19 @@ fn a_file_that_is_no_runtime_is_refused_and_does_not_hang() {
 #[test]
 fn a_damaged_model_is_refused() {
     let home = tempfile::tempdir().unwrap();
-    let path = home.path().join("model.e5s1");
-    let whole = std::fs::read(encoder_files().model).unwrap();
-    for damaged in [&b"not a model"[..], &whole[..40], &whole[..whole.len() / 2]] {
-        std::fs::write(&path, damaged).unwrap();
-        let error = refusal(|files| files.model = path.clone());
-        assert!(matches!(error, EncoderError::Damaged { .. }), "{error:?}");
-        assert!(error.to_string().contains("make models"), "{error}");
+    let path = home.path().join("model");
+    for model in [DEFAULT, SMALL] {
+        let whole = std::fs::read(encoder_files(model).model).unwrap();
+        for damaged in [
+            &b"not a model"[..],
+            &whole[..40],
+            &whole[..whole.len() / 2],
+            &whole[..whole.len() - 1],
+        ] {
+            std::fs::write(&path, damaged).unwrap();
+            let error = refusal(|files| files.model = path.clone());
+            assert!(matches!(error, EncoderError::Damaged { .. }), "{error:?}");
+            assert!(error.to_string().contains("make models"), "{error}");
+        }
     }
 }

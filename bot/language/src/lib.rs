@@ -28,8 +28,8 @@ pub use pack::Pack;
 pub use packs::{PackError, Packs};
 pub use phrases::{contains, normal};
 pub use sections::{
-    Answers, Clauses, ComposedPhrases, Conditions, Courtesies, Days, Deeds, Detection, FollowUps,
+    Answers, Clauses, ComposedPhrases, Conditions, Courtesies, Days, Deeds, Detection, Limits,
     Lists, NameStyle, Names, Negation, Numbers, Phrases, Section, Sections, Segmentation,
-    SentenceEnds, ThirdPerson, Units, WordForms, Wording,
+    SentenceEnds, Statuses, ThirdPerson, Units, WordForms, Wording,
 };
 pub use words::IdfWeights;

@@ -17,8 +17,10 @@ pub struct Sections {
     pub detection: Option<Detection>,
     /// Words and their forms.
     pub words: Option<WordForms>,
-    /// How a message goes on from the one before.
-    pub follow_ups: Option<FollowUps>,
+    /// How a price is limited.
+    pub limits: Option<Limits>,
+    /// What states of an order are called.
+    pub statuses: Option<Statuses>,
     /// What does and does not end a sentence.
     pub sentences: Option<SentenceEnds>,
     /// How numbers are written.
@@ -93,23 +95,32 @@ pub struct WordForms {
     pub function: Vec<String>,
 }
 
-/// Words by which a message goes on from the one before.
+/// How a price is limited.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FollowUps {
-    /// First words of a message that begins in the middle: "and", "what about".
-    pub openers: Vec<String>,
-    /// Those of them that ask the same of something else: "and the other one?", but not "why?".
+pub struct Limits {
+    /// What stands before the largest number: "under", "at most".
     #[serde(default)]
-    pub elliptical: Vec<String>,
-    /// Words that point to what was spoken of before: pronouns.
-    pub pointers: Vec<String>,
-    /// Phrases whose last word looks like a pointer and is none: "is there".
+    pub before: Vec<String>,
+    /// What stands behind it: "以下".
     #[serde(default)]
-    pub existential: Vec<String>,
-    /// Phrases that count what they do not name: "how many can".
-    #[serde(default)]
-    pub counting: Vec<String>,
+    pub behind: Vec<String>,
+}
+
+/// What states of an order are called, in words that stand before or behind it ("my pending order").
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Statuses {
+    /// It waits.
+    pub pending: Vec<String>,
+    /// It is under way within the company.
+    pub processed: Vec<String>,
+    /// It is under way to the customer.
+    pub shipped: Vec<String>,
+    /// It has come.
+    pub delivered: Vec<String>,
+    /// It was called off.
+    pub cancelled: Vec<String>,
 }
 
 /// What does and does not end a sentence.

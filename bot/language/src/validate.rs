@@ -84,12 +84,16 @@ fn collect<'s>(sections: &'s Sections, all: &mut Vec<(&'static str, &'s str)>) {
         add("words.possessives", &words.possessives);
         add("words.function", &words.function);
     }
-    if let Some(follow_ups) = &sections.follow_ups {
-        add("follow_ups.openers", &follow_ups.openers);
-        add("follow_ups.elliptical", &follow_ups.elliptical);
-        add("follow_ups.pointers", &follow_ups.pointers);
-        add("follow_ups.existential", &follow_ups.existential);
-        add("follow_ups.counting", &follow_ups.counting);
+    if let Some(limits) = &sections.limits {
+        add("limits.before", &limits.before);
+        add("limits.behind", &limits.behind);
+    }
+    if let Some(statuses) = &sections.statuses {
+        add("statuses.pending", &statuses.pending);
+        add("statuses.processed", &statuses.processed);
+        add("statuses.shipped", &statuses.shipped);
+        add("statuses.delivered", &statuses.delivered);
+        add("statuses.cancelled", &statuses.cancelled);
     }
     if let Some(ends) = &sections.sentences {
         add("sentences.abbreviations", &ends.abbreviations);

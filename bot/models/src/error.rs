@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::checksum::Checksum;
+use crate::convert::ConvertError;
 
 /// Why a model cannot be used or fetched.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +146,14 @@ pub enum SourceError {
         member: String,
         /// How many files fit it.
         found: usize,
+    },
+    /// What arrived is not what the conversion takes; it has been deleted.
+    #[error("what came of {file} cannot be converted and was deleted: {source}")]
+    Unconvertible {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        source: ConvertError,
     },
     /// All arrived and is not what the manifest names; it has been deleted.
     #[error("{file} came with the SHA-256 {found} instead of {expected} and was deleted")]

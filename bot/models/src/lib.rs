@@ -8,6 +8,7 @@
 //! thread.
 
 mod checksum;
+mod convert;
 mod error;
 mod fetch;
 mod first_use;
@@ -24,6 +25,7 @@ mod testing;
 mod wheel;
 
 pub use checksum::{Checksum, ChecksumError};
+pub use convert::{Conversion, ConvertError};
 pub use error::{FileError, ModelError, SourceError};
 pub use manifest::{Entry, HubFile, Role, Source, WheelFiles};
 pub use progress::{Lines, Meter, Progress, Silent, for_stderr};

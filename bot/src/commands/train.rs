@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use understand::{TrainOptions, TuneOptions, read_examples, train};
 
 use crate::config::Config;
-use crate::server::{load_encoder, model_store};
+use crate::server::load_encoder;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
@@ -62,7 +62,7 @@ pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<()> {
     for path in &args.data {
         examples.extend(read_examples(path)?);
     }
-    let encoder = load_encoder(&model_store(config)?)?;
+    let encoder = load_encoder(config)?;
     let bar = ProgressBar::new(1000).with_style(ProgressStyle::with_template(
         "{bar:30} {elapsed} of about {duration}  {msg}",
     )?);

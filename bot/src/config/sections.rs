@@ -145,6 +145,9 @@ pub struct Auth {
 pub struct Models {
     /// Folder of the model files; the user's cache when absent.
     pub dir: Option<PathBuf>,
+    /// The model that messages are understood and passages found by: `encoder`, or `encoder-small`
+    /// for little memory.
+    pub encoder: String,
     /// The model that writes replies.
     pub reply: String,
 }
@@ -153,6 +156,7 @@ impl Default for Models {
     fn default() -> Self {
         Self {
             dir: None,
+            encoder: "encoder".into(),
             reply: "reply".into(),
         }
     }

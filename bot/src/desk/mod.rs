@@ -2,7 +2,7 @@
 //!
 //! Orders, profile and catalogue are structured, and a language model that reads them out of a
 //! table gets them wrong. The desk finds which record a message is about ([`reference`]), what is
-//! asked of it ([`aspect`]), and puts the answer into words with the templates of `prompts/`. It
+//! asked of it ([`aspect`], by the head), and puts the answer into words with the templates of `prompts/`. It
 //! reads English; other languages reach it through the pivot translation.
 //!
 //! It sees only the records it is given: the session's own customer and the public catalogue.
@@ -19,6 +19,7 @@ mod view;
 use crm::{Customer, Order, OrderId, ProductId};
 use language::Words;
 use serde::{Deserialize, Serialize};
+use understand::Scored;
 
 use aspect::Aspects;
 pub(crate) use catalogue::Catalogue;
@@ -50,10 +51,16 @@ pub(crate) struct Enquiry<'a> {
     pub text: &'a str,
     /// Label of its intent, where that is clear.
     pub intent: Option<&'a str>,
+    /// What it asks of a record.
+    pub asks: &'a [Scored],
     /// Whether it asks again, of something else, what was asked before.
-    pub is_ellipsis: bool,
-    /// Whether it may speak of the record that was talked about.
-    pub points_back: bool,
+    pub same_again: bool,
+    /// Whether it goes on from what was said before.
+    pub follows: bool,
+    /// Whether it asks for a rule in a supposed case.
+    pub hypothetical: bool,
+    /// Whether it wishes for something to buy.
+    pub wish: bool,
     /// Label that is likely, clear or not: enough where something of the customer's own is named.
     pub leaning: Option<&'a str>,
     /// The session's customer; `None` for a visitor.
@@ -144,11 +151,11 @@ impl Desk<'_> {
     /// [`PromptError`] when a template fails.
     pub(crate) fn look_up(&self, enquiry: &Enquiry<'_>) -> Result<DeskAnswer, PromptError> {
         let words = Words::new(enquiry.text, self.prompts.own_pack());
-        let mut aspects = Aspects::of(&words);
-        if aspects.is_empty() && enquiry.is_ellipsis {
+        let mut aspects = Aspects::of(enquiry.asks);
+        if aspects.is_empty() && enquiry.same_again {
             aspects.clone_from(&enquiry.focus.asked);
         }
-        let named = reference::find(&words, enquiry, self.catalogue);
+        let named = reference::find(&words, self.prompts.own_pack(), enquiry, self.catalogue);
         let enquiry = &Enquiry {
             intent: enquiry
                 .intent
@@ -158,7 +165,7 @@ impl Desk<'_> {
         if named.foreign_order {
             return Ok(DeskAnswer::Declined(Declined::NotYourOrder));
         }
-        if enquiry.customer.is_none() && is_about_own_orders(&words, &named, &aspects, enquiry) {
+        if enquiry.customer.is_none() && is_about_own_orders(&named, &aspects, enquiry) {
             return Ok(DeskAnswer::Declined(Declined::SignInFirst));
         }
         if let Some(finding) = self.profile(enquiry, &aspects)? {
@@ -168,7 +175,7 @@ impl Desk<'_> {
         if enquiry.wants_any(&["delivery_options"]) && !named.anything() {
             return Ok(DeskAnswer::Nothing);
         }
-        if let Some(finding) = self.orders(enquiry, &words, &aspects, &named)? {
+        if let Some(finding) = self.orders(enquiry, &aspects, &named)? {
             return Ok(DeskAnswer::Found(finding));
         }
         if let Some(finding) = self.products(enquiry, &words, &aspects, &named)? {
@@ -179,17 +186,10 @@ impl Desk<'_> {
 }
 
 /// Whether somebody who is not signed in asks about an order of their own.
-fn is_about_own_orders(
-    words: &Words,
-    named: &reference::Named,
-    aspects: &Aspects,
-    enquiry: &Enquiry<'_>,
-) -> bool {
+fn is_about_own_orders(named: &reference::Named, aspects: &Aspects, enquiry: &Enquiry<'_>) -> bool {
     // "Can I change something I ordered?" asks for a rule that anybody may know.
-    let asks_rule = words.has_any(orders::HYPOTHETICAL) && enquiry.wants_any(orders::NOT_LOOKUPS);
-    let own_status = enquiry.wants_any(&["track_order", "track_refund"]);
-    let own_order = named.says_my_order && (own_status || aspects.any_of_order());
-    named.order_number || (own_order && !asks_rule)
+    let own_order = enquiry.wants_any(orders::OF_RECORDS) && aspects.any_of_order_alone();
+    named.order_number || (own_order && !enquiry.hypothetical)
 }
 
 #[cfg(test)]

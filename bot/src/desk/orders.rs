@@ -9,33 +9,9 @@ use super::view::{self, OrderView};
 use super::{Completeness, Desk, Enquiry, Finding, Focus};
 use crate::facts::{Fact, FactKind};
 use crate::prompts::PromptError;
-use language::Words;
 
 /// Orders told in full at most; more are only counted and listed.
 const MOST_ORDERS: usize = 4;
-
-/// Words of "what if": the answer is a rule, not a record.
-pub(super) const HYPOTHETICAL: &[&str] = &[
-    "if i",
-    "suppose",
-    "could i",
-    "can i",
-    "may i",
-    "would",
-    "how long",
-    "what happens",
-    "what happened when",
-    "what if",
-    "am i allowed",
-    "is it possible",
-    "can you",
-    "could you",
-    "i'd like to",
-    "i want to",
-];
-
-/// Words for what the company does: "do you wait until the old one is back?".
-const PRACTICE: &[&str] = &["do you", "will you", "are you going to"];
 
 /// Intents that ask for something to be done, or for a rule.
 pub(super) const NOT_LOOKUPS: &[&str] = &[
@@ -53,7 +29,7 @@ pub(super) const NOT_LOOKUPS: &[&str] = &[
 ];
 
 /// Intents that the customer's own records answer.
-const OF_RECORDS: &[&str] = &["track_order", "track_refund", "check_invoice"];
+pub(super) const OF_RECORDS: &[&str] = &["track_order", "track_refund", "check_invoice"];
 
 /// Wishes that an order's status allows or forbids: it is told with the rule.
 const DEPEND_ON_STATUS: &[&str] = &[
@@ -98,14 +74,13 @@ impl Desk<'_> {
     pub(super) fn orders(
         &self,
         enquiry: &Enquiry<'_>,
-        words: &Words,
         aspects: &Aspects,
         named: &Named,
     ) -> Result<Option<Finding>, PromptError> {
         let Some(customer) = enquiry.customer else {
             return Ok(None);
         };
-        if wants_to_buy(words, aspects) && named.orders.is_empty() {
+        if wants_to_buy(enquiry, aspects) && named.orders.is_empty() {
             return Ok(None);
         }
         let chosen = choose(enquiry, aspects, named);
@@ -128,7 +103,7 @@ impl Desk<'_> {
             asked: aspects.clone(),
             ..Focus::default()
         };
-        let completeness = completeness(enquiry, words, aspects, listed);
+        let completeness = completeness(enquiry, aspects, listed);
         let settled = chosen.iter().any(|order| is_settled(&order.status));
         Ok(Some(Finding {
             completeness,
@@ -228,29 +203,12 @@ fn is_settled(status: &OrderStatus) -> bool {
 }
 
 /// Whether the message is about what the shop sells rather than what was bought.
-pub(super) fn wants_to_buy(words: &Words, aspects: &Aspects) -> bool {
-    const BUYING: &[&str] = &[
-        "do you sell",
-        "looking for",
-        "instead",
-        "another",
-        "rather have",
-        "in stock",
-        "buy",
-        "cheaper",
-        "do you have a",
-        "have you got",
-        "you have right now",
-    ];
-    let of_own =
-        aspects.has(Aspect::Refund) || words.has_any(&["sending back", "sent back", "returned"]);
-    let has_product_question = !of_own && (aspects.has(Aspect::Stock) || words.has_any(BUYING));
-    has_product_question
-        && !words.has_any(&["do you have a tracking", "do you have an eta", "did i buy"])
+fn wants_to_buy(enquiry: &Enquiry<'_>, aspects: &Aspects) -> bool {
+    !aspects.any_of_order_alone() && (enquiry.wish || aspects.has(Aspect::Stock))
 }
 
 /// The orders that the message is about: by number, by what is in them, by status, by what was
-/// talked about, else all of them when "my order" is said.
+/// talked about, else all of them where something is asked that only an order has.
 fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'o Order> {
     let has_status =
         |order: &&Order| named.statuses.is_empty() || named.statuses.contains(&order.status);
@@ -270,17 +228,16 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
         return enquiry.orders.iter().filter(has_status).collect();
     }
     let asks = aspects.any_of_order()
-        || named.says_my_order
         || enquiry.wants_any(OF_RECORDS)
         || enquiry.wants_any(DEPEND_ON_STATUS);
-    let goes_on = named.points_back && !enquiry.focus.orders.is_empty();
+    let goes_on = enquiry.follows && !enquiry.focus.orders.is_empty();
     if !holding.is_empty() && (asks || goes_on) {
         let in_focus: Vec<&Order> = holding
             .iter()
             .copied()
             .filter(|order| enquiry.focus.orders.contains(&order.id))
             .collect();
-        if in_focus.len() == 1 && named.points_back && named.statuses.is_empty() {
+        if in_focus.len() == 1 && enquiry.follows && named.statuses.is_empty() {
             return in_focus;
         }
         let matching: Vec<&Order> = holding.iter().copied().filter(has_status).collect();
@@ -290,25 +247,21 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
             matching
         };
     }
-    if !named.statuses.is_empty() && asks && !is_status_question(aspects, named) {
+    if !named.statuses.is_empty() && asks && !aspects.has(Aspect::Status) {
         let matching: Vec<&Order> = enquiry.orders.iter().filter(has_status).collect();
         if !matching.is_empty() {
             return matching;
         }
     }
     let focused: Vec<&Order> = enquiry.focus.orders.iter().filter_map(by_id).collect();
-    if !focused.is_empty() && asks && (named.points_back || named.says_my_order) {
+    if !focused.is_empty() && asks && enquiry.follows {
         return focused;
     }
-    if named.says_my_order && asks || enquiry.wants_any(OF_RECORDS) {
+    let is_own = aspects.any_of_order_alone() && named.products.is_empty();
+    if is_own && !enquiry.hypothetical || enquiry.wants_any(OF_RECORDS) {
         return enquiry.orders.iter().collect();
     }
     Vec::new()
-}
-
-/// "was it delivered?" asks for a status; "my delivered order" names one.
-fn is_status_question(aspects: &Aspects, named: &Named) -> bool {
-    aspects.has(Aspect::Status) && !named.says_my_order
 }
 
 /// Aspects worth telling of every order when several are meant.
@@ -367,25 +320,12 @@ fn asked(enquiry: &Enquiry<'_>, aspects: &Aspects, named: &Named) -> Asked {
     asked
 }
 
-fn completeness(
-    enquiry: &Enquiry<'_>,
-    words: &Words,
-    aspects: &Aspects,
-    listed: bool,
-) -> Completeness {
-    let is_rule = words.has_any(HYPOTHETICAL)
-        && !words.has_any(&[
-            "can you tell",
-            "could you tell",
-            "could you confirm",
-            "can you confirm",
-        ]);
-    let is_lookup = enquiry.wants_any(OF_RECORDS) && !words.has_any(PRACTICE);
+fn completeness(enquiry: &Enquiry<'_>, aspects: &Aspects, listed: bool) -> Completeness {
     if enquiry.wants_any(NOT_LOOKUPS) {
         Completeness::Partial
-    } else if is_rule {
+    } else if enquiry.hypothetical {
         Completeness::Background
-    } else if listed || aspects.any_of_order() || is_lookup {
+    } else if listed || aspects.any_of_order() {
         Completeness::Whole
     } else {
         Completeness::Partial

@@ -44,19 +44,6 @@ struct ProductContext {
     asked_price: bool,
 }
 
-/// Whether the message asks for some other kind of thing than `name`: "do you sell bicycles?".
-fn asks_for_another(words: &Words, name: &str) -> bool {
-    const OFFERS: &[&str] = &["do you sell", "do you have", "do you stock", "do you carry"];
-    const POINTERS: &[&str] = &[
-        "it", "one", "ones", "that", "those", "them", "this", "these", "any", "more", "others",
-        "other", "left", "stock",
-    ];
-    let of_name = || words.other(name);
-    words.has_any(OFFERS)
-        && !words.has_any(POINTERS)
-        && !of_name().iter().any(|word| words.contains_like(word))
-}
-
 impl Desk<'_> {
     /// Answers from the catalogue, or `None` when the message names no product or asks nothing that
     /// the catalogue knows.
@@ -71,7 +58,7 @@ impl Desk<'_> {
         if products.is_empty() {
             return Ok(None);
         }
-        let asks = asks_catalogue(enquiry, words, aspects);
+        let asks = asks_catalogue(enquiry, aspects);
         let mut facts = Vec::new();
         let mut focus = Focus {
             orders: enquiry.focus.orders.clone(),
@@ -130,9 +117,7 @@ impl Desk<'_> {
             return Vec::new();
         };
         let asks_options = !options_in(words, &focused.variants).is_empty();
-        let follows = named.points_back
-            && (aspects.any_of_product() || asks_options)
-            && (asks_options || !asks_for_another(words, &focused.name));
+        let follows = enquiry.follows && (aspects.any_of_product() || asks_options);
         if follows { vec![focused] } else { Vec::new() }
     }
 
@@ -178,7 +163,7 @@ impl Desk<'_> {
             dearest: extreme(Aspect::Dearest)
                 .and_then(|all| all.last())
                 .map(show),
-            this_one: this_one(product, wanted, words, aspects, focus)
+            this_one: this_one(product, wanted, aspects, focus)
                 .map(|v| view::variant(v, self.currency)),
             sold_out: matching.len() - in_stock.len(),
             more: in_stock.len().saturating_sub(MOST_VARIANTS),
@@ -191,37 +176,8 @@ impl Desk<'_> {
 }
 
 /// Whether something is asked that the catalogue knows: prices, stock, and which kinds there are.
-/// What a size covers, or how a thing is washed, is a matter of knowledge.
-fn asks_catalogue(enquiry: &Enquiry<'_>, words: &Words, aspects: &Aspects) -> bool {
-    const KINDS: &[&str] = &[
-        "which types",
-        "what types",
-        "types are",
-        "kinds",
-        "which sizes",
-        "what sizes",
-        "which colors",
-        "what colors",
-        "which colours",
-        "what colours",
-        "capacities",
-        "come in",
-        "which ones",
-        "options",
-        "variants",
-        "versions",
-        "materials",
-    ];
-    let buys = [
-        Aspect::Price,
-        Aspect::Stock,
-        Aspect::Cheapest,
-        Aspect::Dearest,
-    ];
-    let follows = enquiry.focus.sku.is_some() || !enquiry.focus.options.is_empty();
-    buys.iter().any(|aspect| aspects.has(*aspect))
-        || words.has_any(KINDS)
-        || (aspects.has(Aspect::Options) && follows)
+fn asks_catalogue(enquiry: &Enquiry<'_>, aspects: &Aspects) -> bool {
+    !enquiry.hypothetical && aspects.any_of_product()
 }
 
 /// Options asked for now, and those asked for before that are not replaced.
@@ -256,7 +212,7 @@ fn asked_options(product: &Product, words: &Words) -> Vec<OptionView> {
     let all = option_values(&product.variants);
     let named: Vec<_> = all
         .iter()
-        .filter(|(name, _)| words.names(&words.other(name)) || is_capacity(name, words))
+        .filter(|(name, _)| words.names(&words.other(name)))
         .cloned()
         .collect();
     let chosen = if named.is_empty() { all } else { named };
@@ -266,20 +222,14 @@ fn asked_options(product: &Product, words: &Words) -> Vec<OptionView> {
         .collect()
 }
 
-fn is_capacity(name: &str, words: &Words) -> bool {
-    name == "capacity" && words.contains_like("capacities")
-        || name == "color" && words.contains_like("colour")
-}
-
 /// The variant last named, when the message asks what it is like ("and is it wireless?").
 fn this_one<'p>(
     product: &'p Product,
     wanted: &[(String, String)],
-    words: &Words,
     aspects: &Aspects,
     focus: &Focus,
 ) -> Option<&'p Variant> {
-    let asks_more = aspects.has(Aspect::Stock) || aspects.has(Aspect::Price) || words.has("ones");
+    let asks_more = aspects.has(Aspect::Stock) || aspects.has(Aspect::Price);
     if !aspects.has(Aspect::Options) || asks_more || focus.product.as_ref() != Some(&product.id) {
         return None;
     }

@@ -1,13 +1,12 @@
-//! What a message points to: order numbers, things bought, statuses, products, or what was talked
-//! about before.
+//! What a message names: order numbers, things bought, statuses, products.
 
 use crm::{Order, OrderId, OrderStatus, ProductId};
 
 use super::Enquiry;
 use super::catalogue::Catalogue;
-use language::Words;
+use language::{Pack, Words};
 
-/// What a message points to.
+/// What a message names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Named {
     /// Own orders named by number.
@@ -22,64 +21,25 @@ pub(crate) struct Named {
     pub(crate) statuses: Vec<OrderStatus>,
     /// Catalogue products named.
     pub(crate) products: Vec<ProductId>,
-    /// "my order", "my parcel".
-    pub(crate) says_my_order: bool,
-    /// "it", "that one", "and the ...".
-    pub(crate) points_back: bool,
 }
 
 impl Named {
-    /// Whether it is named at all, by more than a word that points back.
+    /// Whether there is anything.
     pub(crate) fn anything(&self) -> bool {
         self.order_number
-            || self.says_my_order
             || !self.items.is_empty()
             || !self.statuses.is_empty()
             || !self.products.is_empty()
     }
 }
 
-const MY_ORDER: &[&str] = &[
-    "my order",
-    "my orders",
-    "my package",
-    "my parcel",
-    "my delivery",
-    "my purchase",
-    "my pending order",
-    "my last order",
-    "my latest order",
-    "my recent order",
-    "the order",
-    "order of mine",
-    "of my orders",
-    "an order",
-    "my cancelled order",
-    "orders a while back",
-    "that order",
-    "this order",
-    "my shipment",
-    "i ordered",
-    "i bought",
-    "my refund",
-    "my invoice",
-    "did i order",
-    "did i buy",
-    "did i get",
-    "orders have i",
-];
-
-const STATUS_WORDS: &[(&str, OrderStatus)] = &[
-    ("pending", OrderStatus::Pending),
-    ("processed", OrderStatus::Processed),
-    ("delivered", OrderStatus::Delivered),
-    ("cancelled", OrderStatus::Cancelled),
-    ("canceled", OrderStatus::Cancelled),
-    ("shipped", OrderStatus::Shipped),
-];
-
-/// Finds what the words of `enquiry` point to.
-pub(crate) fn find(words: &Words, enquiry: &Enquiry<'_>, catalogue: &Catalogue) -> Named {
+/// Finds what the words of `enquiry` name.
+pub(crate) fn find(
+    words: &Words,
+    pack: &Pack,
+    enquiry: &Enquiry<'_>,
+    catalogue: &Catalogue,
+) -> Named {
     let numbers: Vec<String> = words.iter().filter_map(order_number).collect();
     let own = |number: &String| {
         enquiry
@@ -105,19 +65,31 @@ pub(crate) fn find(words: &Words, enquiry: &Enquiry<'_>, catalogue: &Catalogue) 
         order_number: !numbers.is_empty() || !orders.is_empty(),
         orders,
         items: own_items(words, enquiry.orders, catalogue),
-        statuses: STATUS_WORDS
-            .iter()
-            .filter(|(word, _)| words.has(word))
-            .map(|(_, status)| status.clone())
-            .collect(),
+        statuses: statuses(words, pack),
         products: catalogue
             .named_in(words)
             .iter()
             .map(|product| product.id.clone())
             .collect(),
-        says_my_order: words.has_any(MY_ORDER),
-        points_back: enquiry.points_back,
     }
+}
+
+/// The states that the words name.
+fn statuses(words: &Words, pack: &Pack) -> Vec<OrderStatus> {
+    let Some(known) = &pack.sections().statuses else {
+        return Vec::new();
+    };
+    let named = [
+        (OrderStatus::Pending, &known.pending),
+        (OrderStatus::Processed, &known.processed),
+        (OrderStatus::Shipped, &known.shipped),
+        (OrderStatus::Delivered, &known.delivered),
+        (OrderStatus::Cancelled, &known.cancelled),
+    ];
+    let named = named
+        .into_iter()
+        .filter(|(_, called)| called.iter().any(|word| words.has(word)));
+    named.map(|(status, _)| status).collect()
 }
 
 /// The word as an order number: marked by `#`, or letters followed by five digits or more.

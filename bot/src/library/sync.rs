@@ -9,7 +9,7 @@ use super::{Library, LibraryError, entries};
 /// Changes taken in at a time.
 const BATCH: u32 = 256;
 /// Raised with every change of what is written into the index: everything is then taken in again.
-const LAYOUT: i64 = 4;
+pub const INDEX_LAYOUT: i64 = 5;
 /// Mark of a rebuild asked for by `frontdesk index` of a running server.
 pub(crate) const REBUILD_REQUESTED: &str = "rebuild_requested";
 /// Mark of the last rebuild that is done.
@@ -189,7 +189,9 @@ impl Library {
     async fn mark(&self, collection: &str) -> Result<i64, LibraryError> {
         let mark = self.crm.index_mark(collection).await?;
         let number = |key: &str| mark.as_ref()?.get(key)?.as_i64();
-        let is_ours = number("layout") == Some(LAYOUT);
+        let is_ours = number("layout") == Some(INDEX_LAYOUT);
+        let encoder = mark.as_ref().and_then(|mark| mark.get("encoder")?.as_str());
+        let is_ours = is_ours && encoder == Some(self.encoder.name());
         Ok(number("revision").filter(|_| is_ours).unwrap_or(0))
     }
 
@@ -198,7 +200,11 @@ impl Library {
             .crm
             .set_index_mark(
                 collection,
-                &json!({ "revision": revision, "layout": LAYOUT }),
+                &json!({
+                    "revision": revision,
+                    "layout": INDEX_LAYOUT,
+                    "encoder": self.encoder.name(),
+                }),
             )
             .await?)
     }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::follow::Reference;
 use super::open::Opened;
 use super::read::Question;
 use super::write::Reply;
@@ -63,7 +62,7 @@ impl Memory {
             (Some(_), Some(query)) if reply.reaction.is_about_something() => query.clone(),
             (Some(question), None) if reply.reaction.is_about_something() => {
                 let text = question.text.trim();
-                if question.reference == Reference::Certain {
+                if question.follows {
                     before.with_topic(text)
                 } else {
                     text.to_owned()

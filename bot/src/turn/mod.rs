@@ -7,7 +7,6 @@
 
 mod audible;
 pub(crate) mod decide;
-mod follow;
 mod history;
 mod memory;
 mod open;
@@ -33,8 +32,6 @@ use crate::prompts::PromptError;
 
 pub(crate) use audible::Delivered;
 pub(crate) use decide::HandOverReason;
-#[cfg(test)]
-pub(crate) use follow::Follow;
 pub(crate) use services::{Heads, Services, Settings};
 
 use audible::Audible;
@@ -131,7 +128,7 @@ async fn answer(
     };
     audible.began(None);
     let (reader, finder, settings) = (&*services.reader, &*services.finder, &services.settings);
-    let reading = read::read(reader, finder, settings.voice.prompts(), &opened).await?;
+    let reading = read::read(reader, finder, &opened).await?;
     watch.lap("understand");
     let turn = Turn {
         settings,
@@ -166,14 +163,12 @@ async fn react(
     let (reader, finder) = (&*services.reader, &*services.finder);
     let generator = &*services.generator;
     let signals = Signals {
-        text: &opened.text.to_lowercase(),
+        text: &opened.text,
         understanding: &reading.understanding,
-        follow: reading.follow,
         angry: reading.angry,
         declined: opened.memory.declined,
         pending: opened.memory.pending,
         pressed: opened.pressed.as_deref(),
-        pack: settings.voice.prompts().pack(turn.language()),
     };
     let decision = decide::decide(&signals, &settings.config.policy);
     turn.watch.lap("decide");

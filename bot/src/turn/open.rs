@@ -1,6 +1,8 @@
 //! Opening a turn: what is unanswered, who writes, what was said before.
 
-use crm::{Conversation, ConversationId, ConversationState, Customer, Message, Order, TurnId};
+use crm::{
+    Author, Conversation, ConversationId, ConversationState, Customer, Message, Order, TurnId,
+};
 use understand::Language;
 
 use super::memory::Memory;
@@ -76,6 +78,13 @@ impl Opened {
             .language
             .as_deref()
             .map_or_else(Language::english, Language::from_tag)
+    }
+
+    /// The customer's last message before those to answer.
+    pub(crate) fn said_before(&self) -> Option<&str> {
+        let messages = self.history.iter().rev();
+        let mut own = messages.filter(|message| message.author == Author::Customer);
+        own.next().map(|message| message.text.as_str())
     }
 
     /// The customer's name.

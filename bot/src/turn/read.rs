@@ -2,13 +2,11 @@
 //! the language that the desk reads.
 
 use language::days;
-use understand::{Language, Ranking, Understanding};
+use understand::{Language, Ranking, Understanding, act};
 
-use super::follow::{Follow, Reference};
 use super::open::Opened;
 use super::services::{Finder, Reader};
 use super::{Turn, TurnError};
-use crate::prompts::Prompts;
 
 /// What a message means, read in its own language.
 #[derive(Clone, Debug)]
@@ -17,8 +15,6 @@ pub(crate) struct Reading {
     pub(crate) text: String,
     /// What the heads make of it.
     pub(crate) understanding: Understanding,
-    /// How it goes on from the ones before.
-    pub(crate) follow: Follow,
     /// Angry messages in a row, this one included.
     pub(crate) angry: u32,
 }
@@ -41,17 +37,14 @@ pub(crate) struct Question {
     pub(crate) same_language: bool,
     /// What it wants, told from the message and its translation.
     pub(crate) intent: Ranking,
-    /// How it goes on from the ones before.
-    pub(crate) follow: Follow,
-    /// The same, for the search: what there is nothing to go on from stands by itself.
-    pub(crate) reference: Reference,
+    /// Whether it goes on from the ones before; what there is nothing to go on from stands by itself.
+    pub(crate) follows: bool,
 }
 
 /// Reads the message of a turn: one pass of the encoder, in the customer's language.
 pub(crate) async fn read(
     reader: &dyn Reader,
     finder: &dyn Finder,
-    prompts: &Prompts,
     opened: &Opened,
 ) -> Result<Reading, TurnError> {
     let usual = opened.usual_language();
@@ -61,14 +54,15 @@ pub(crate) async fn read(
     } else {
         opened.text.clone()
     };
-    let understanding = reader.understand(&text, &language).await?;
+    let understanding = reader
+        .understand(&text, opened.said_before(), &language)
+        .await?;
     let angry = if understanding.sentiment.top() == "negative" {
         opened.memory.angry + 1
     } else {
         0
     };
     Ok(Reading {
-        follow: Follow::of(&text, prompts.pack(language.as_str())),
         text,
         understanding,
         angry,
@@ -88,7 +82,7 @@ pub(super) async fn question(
     // The classifier has learnt from more English messages than others: both have a say.
     let intent = match &translation {
         Some(text) => {
-            let translated = reader.understand(text, &english).await?;
+            let translated = reader.understand(text, None, &english).await?;
             intent.averaged(&translated.intent)
         }
         None => intent.clone(),
@@ -104,18 +98,12 @@ pub(super) async fn question(
     };
     let today = settings.clock.today();
     let text = days::with_weekdays(&text, today, pack).into_owned();
-    let follow = Follow::of(&text, pack);
-    let reference = if turn.opened.memory.topic.is_empty() {
-        Reference::None
-    } else {
-        follow.reference()
-    };
+    let follows = reading.understanding.does(act::FOLLOWS) && !turn.opened.memory.topic.is_empty();
     Ok(Question {
         text,
         translated,
         same_language,
         intent,
-        follow,
-        reference,
+        follows,
     })
 }

@@ -88,9 +88,13 @@ impl Records for Store {
 pub(crate) trait Reader: Send + Sync {
     /// The language of `text`; `usual` is that of the conversation so far.
     async fn language(&self, text: &str, usual: &Language) -> Result<Language, TurnError>;
-    /// Intent, sentiment, concern and embedding of a message.
-    async fn understand(&self, text: &str, language: &Language)
-    -> Result<Understanding, TurnError>;
+    /// What the heads make of a message, and its embedding, alone and behind what was said `before`.
+    async fn understand(
+        &self,
+        text: &str,
+        before: Option<&str>,
+        language: &Language,
+    ) -> Result<Understanding, TurnError>;
     /// Version of the heads, as outcomes record it.
     fn version(&self) -> String;
 }
@@ -109,11 +113,13 @@ impl Reader for Heads {
     async fn understand(
         &self,
         text: &str,
+        before: Option<&str>,
         language: &Language,
     ) -> Result<Understanding, TurnError> {
         let heads = Arc::clone(&self.0);
         let (text, language) = (text.to_owned(), language.clone());
-        Ok(blocking(move || heads.understand(&text, language)).await??)
+        let before = before.map(str::to_owned);
+        Ok(blocking(move || heads.understand(&text, before.as_deref(), language)).await??)
     }
 
     fn version(&self) -> String {
@@ -126,8 +132,6 @@ impl Reader for Heads {
 pub(crate) trait Finder: Send + Sync {
     /// `message` with its misspelt words put right, by the company's own.
     fn spelled(&self, message: &str) -> String;
-    /// Embedding of a query.
-    async fn embed(&self, query: &str) -> Result<Embedding, TurnError>;
     /// The passages for a query, best first.
     async fn passages(&self, query: &Query) -> Result<Vec<Hit>, TurnError>;
     /// The products most similar to a wish, best first, with their similarity.
@@ -149,10 +153,6 @@ pub(crate) trait Finder: Send + Sync {
 impl Finder for Library {
     fn spelled(&self, message: &str) -> String {
         Self::spelled(self, message)
-    }
-
-    async fn embed(&self, query: &str) -> Result<Embedding, TurnError> {
-        Ok(Self::embed(self, query.to_owned()).await?)
     }
 
     async fn passages(&self, query: &Query) -> Result<Vec<Hit>, TurnError> {

@@ -31,6 +31,8 @@ pub(super) struct Meaning {
     pub(super) intent: (&'static str, f32),
     pub(super) negative: f32,
     pub(super) concern: (&'static str, f32),
+    pub(super) asks: &'static [&'static str],
+    pub(super) acts: &'static [&'static str],
     pub(super) language: &'static str,
 }
 
@@ -40,6 +42,8 @@ impl Default for Meaning {
             intent: ("general_question", 0.6),
             negative: 0.1,
             concern: ("none", 1.0),
+            asks: &[],
+            acts: &[],
             language: "en",
         }
     }
@@ -49,6 +53,8 @@ impl Default for Meaning {
 pub(super) struct Shop {
     pub(super) config: Config,
     pub(super) conversation: Conversation,
+    /// The customer's message before the next one.
+    pub(super) said: Option<String>,
     pub(super) customer: Option<Customer>,
     pub(super) orders: Vec<Order>,
     pub(super) products: Vec<crm::Product>,
@@ -67,8 +73,8 @@ pub(super) struct Outcome {
     pub(super) finished: Option<FinishedTurn>,
     /// What the listeners heard, in order.
     pub(super) events: Vec<Event>,
-    /// Queries that were embedded for the search alone.
-    pub(super) embedded: Vec<String>,
+    /// In how many readings the question was looked up; 0 where it was not.
+    pub(super) readings: usize,
 }
 
 impl Outcome {
@@ -122,6 +128,7 @@ impl Shop {
         config.generate.read_ahead = false;
         Self {
             config,
+            said: None,
             conversation: Conversation {
                 id: ConversationId(Uuid::from_u128(1)),
                 channel: "web".into(),
@@ -158,7 +165,6 @@ impl Shop {
             url: None,
             internal: false,
             similarity,
-            score: 1.0,
         });
         self
     }
@@ -193,6 +199,7 @@ impl Shop {
     /// Answers a burst, of whose messages the last is a press of `pressed`.
     pub(super) async fn ask_all(&self, texts: &[&str], pressed: Option<&str>) -> Outcome {
         let records = Arc::new(Kept {
+            said: self.said.clone(),
             conversation: Conversation {
                 last_seq: i64::try_from(texts.len()).unwrap(),
                 ..self.conversation.clone()
@@ -209,7 +216,7 @@ impl Shop {
         let finder = Arc::new(Found {
             hits: self.hits.clone(),
             nearest: self.nearest.clone(),
-            embedded: Mutex::default(),
+            readings: Mutex::default(),
         });
         let hub: Arc<Hub> = Arc::default();
         let mut listener = hub.listen(self.conversation.id);
@@ -239,17 +246,19 @@ impl Shop {
         let answered = answer(&services, self.conversation.id, turn, &Delivered::default()).await;
         answered.unwrap();
         let finished = records.finished.lock().take();
-        let embedded = std::mem::take(&mut *finder.embedded.lock());
+        let readings = *finder.readings.lock();
         Outcome {
             finished,
             events: heard(&mut listener),
-            embedded,
+            readings,
         }
     }
 
     /// The shop as the conversation goes on after `outcome`.
     pub(super) fn after(mut self, outcome: &Outcome) -> Self {
-        self.conversation.memory = outcome.finished.as_ref().unwrap().memory.clone();
+        let finished = outcome.finished.as_ref().unwrap();
+        self.conversation.memory = finished.memory.clone();
+        self.said = Some("said before".to_owned());
         self
     }
 }
@@ -278,6 +287,8 @@ fn heard(listener: &mut Listener) -> Vec<Event> {
 /// Records of one conversation.
 struct Kept {
     conversation: Conversation,
+    /// The customer's message before.
+    said: Option<String>,
     messages: Vec<Message>,
     customer: Option<Customer>,
     orders: Vec<Order>,
@@ -298,7 +309,11 @@ impl Records for Kept {
     }
 
     async fn recent_messages(&self, _: ConversationId, _: u32) -> Result<Vec<Message>, CrmError> {
-        Ok(self.messages.clone())
+        let said = self.said.iter().map(|text| Message {
+            seq: 0,
+            ..message(0, text, None)
+        });
+        Ok(said.chain(self.messages.iter().cloned()).collect())
     }
 
     async fn find_customer(&self, _: &CustomerId) -> Result<Option<Customer>, CrmError> {
@@ -330,7 +345,19 @@ impl Reader for Heads {
         Ok(Language::from_tag(self.0.language))
     }
 
-    async fn understand(&self, _: &str, language: &Language) -> Result<Understanding, TurnError> {
+    async fn understand(
+        &self,
+        _: &str,
+        before: Option<&str>,
+        language: &Language,
+    ) -> Result<Understanding, TurnError> {
+        let all = |labels: &[&str]| {
+            let scored = labels.iter().map(|label| Scored {
+                label: (*label).into(),
+                probability: 0.9,
+            });
+            scored.collect()
+        };
         let ranking = |(label, probability): (&str, f32)| {
             let scored = |label: &str, probability| Scored {
                 label: label.into(),
@@ -346,6 +373,9 @@ impl Reader for Heads {
             sentiment: ranking(("negative", self.0.negative)),
             concern: ranking(self.0.concern),
             emotions: Ranking::new(Vec::new()),
+            asks: all(self.0.asks),
+            acts: all(self.0.acts),
+            in_context: before.map(|_| embedding()),
             language: language.clone(),
             embedding: embedding(),
         })
@@ -364,7 +394,7 @@ fn embedding() -> Embedding {
 struct Found {
     hits: Vec<Hit>,
     nearest: Vec<(ProductId, f32)>,
-    embedded: Mutex<Vec<String>>,
+    readings: Mutex<usize>,
 }
 
 #[async_trait]
@@ -373,12 +403,8 @@ impl Finder for Found {
         message.to_owned()
     }
 
-    async fn embed(&self, query: &str) -> Result<Embedding, TurnError> {
-        self.embedded.lock().push(query.to_owned());
-        Ok(embedding())
-    }
-
     async fn passages(&self, query: &Query) -> Result<Vec<Hit>, TurnError> {
+        *self.readings.lock() = query.embeddings.len();
         Ok(self.hits.iter().take(query.limit).cloned().collect())
     }
 

@@ -303,19 +303,21 @@ async fn a_press_on_any_platform_is_told_from_typed_words() {
 }
 
 #[tokio::test]
-async fn a_follow_up_is_looked_up_with_its_topic_and_embedded_once() {
+async fn a_follow_up_is_looked_up_alone_and_behind_what_it_follows() {
     let first = shop()
         .writing(WARRANTY)
         .ask("How long is the warranty?")
         .await;
-    let next = shop().writing(WARRANTY).after(&first);
+    assert_eq!(first.readings, 1);
+    let mut next = shop().writing(WARRANTY).after(&first);
+    let alone = next.ask("Is delivery free?").await;
+    assert_eq!(alone.readings, 1);
+    next.meaning.acts = &[understand::act::FOLLOWS];
     let outcome = next.ask("and is it free?").await;
-    assert_eq!(
-        outcome.embedded,
-        ["How long is the warranty? and is it free?"]
-    );
+    assert_eq!(outcome.readings, 2);
     let record = &outcome.finished.as_ref().unwrap().outcome.record;
-    assert_eq!(record["question"], outcome.embedded[0].as_str());
+    let question = "How long is the warranty? and is it free?";
+    assert_eq!(record["question"], question);
 }
 
 #[tokio::test]
@@ -368,7 +370,10 @@ async fn a_wish_is_answered_with_products_or_an_honest_no() {
     let mut shop = Shop::new();
     shop.products = serde_json::from_value(lamp).unwrap();
     shop.nearest = vec![("P-1".into(), 0.6)];
-    shop.meaning = meaning("product_question");
+    shop.meaning = Meaning {
+        acts: &[understand::act::WISH],
+        ..meaning("product_question")
+    };
     let outcome = shop
         .ask("Can you recommend something for a dark hall?")
         .await;

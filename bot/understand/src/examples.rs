@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::heads::{CONCERN, INTENT, SENTIMENT};
+use crate::heads::{ACTS, ASKS, CONCERN, EMOTIONS, INTENT, SENTIMENT, TAGGED};
 use crate::train::TrainError;
 
 /// Label of a message that raises no concern.
@@ -15,6 +15,9 @@ pub const NO_CONCERN: &str = "none";
 pub struct Example {
     /// The message.
     pub text: String,
+    /// What was said just before it, where it goes on from that.
+    #[serde(default)]
+    pub before: Option<String>,
     /// What it wants.
     #[serde(default)]
     pub intent: Option<String>,
@@ -27,6 +30,12 @@ pub struct Example {
     /// All that its writer feels, in labels of one's own: several, one, or none of them.
     #[serde(default)]
     pub emotions: Option<Vec<String>>,
+    /// What it asks of a record, in labels of which it may have several or none.
+    #[serde(default)]
+    pub asks: Option<Vec<String>>,
+    /// What it does in the dialogue, in labels of which several or none may hold.
+    #[serde(default)]
+    pub acts: Option<Vec<String>>,
 }
 
 impl Example {
@@ -35,6 +44,17 @@ impl Example {
             INTENT => self.intent.as_deref(),
             SENTIMENT => self.sentiment.as_deref(),
             CONCERN => self.concern.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Its labels for a head whose labels do not exclude each other; `None` where it carries none for
+    /// that head, not even the empty list.
+    pub(crate) fn tags(&self, head: &str) -> Option<&[String]> {
+        match head {
+            EMOTIONS => self.emotions.as_deref(),
+            ASKS => self.asks.as_deref(),
+            ACTS => self.acts.as_deref(),
             _ => None,
         }
     }
@@ -75,11 +95,12 @@ pub(crate) fn version(examples: &[Example]) -> String {
     let mut hasher = crc32fast::Hasher::new();
     for example in examples {
         hasher.update(example.text.as_bytes());
+        hasher.update(example.before.as_deref().unwrap_or_default().as_bytes());
         for head in [INTENT, SENTIMENT, CONCERN] {
             hasher.update(example.label(head).unwrap_or("\n").as_bytes());
         }
-        for emotion in example.emotions.iter().flatten() {
-            hasher.update(emotion.as_bytes());
+        for tag in TAGGED.iter().filter_map(|head| example.tags(head)) {
+            tag.iter().for_each(|tag| hasher.update(tag.as_bytes()));
         }
     }
     format!("heads-{}-{:08x}", examples.len(), hasher.finalize())

@@ -1,10 +1,14 @@
-//! What a head sees of a message: the encoder's states behind three of its layers, hashed n-grams of
-//! its characters and words beside them, and the states behind layers of its own, where it has some.
+//! What a head sees of a message: what the encoder makes of it, hashed n-grams of its characters and
+//! words beside that, and the states behind layers of its own, where it has some. A head whose labels
+//! do not exclude each other sees the message behind the one before it, too: what it goes on from is
+//! part of what it says.
 //!
 //! The n-grams carry what a sub-word encoder blurs: typos, shouting, negations. They cost no second
 //! pass.
 
 use retrieval::{Embedding, Reading};
+
+use crate::head::Kind;
 
 /// Number of n-gram buckets.
 pub(crate) const BUCKETS: usize = 2048;
@@ -13,9 +17,8 @@ pub(crate) const BUCKETS: usize = 2048;
 /// default training data.
 const NGRAM_WEIGHT: f32 = 0.3;
 
-/// The feature vector of a message: a layer's width for each layer, `BUCKETS` numbers, and a width
-/// for the branch.
-pub(crate) fn features(text: &str, reading: &Reading, branch: Option<&Embedding>) -> Vec<f32> {
+/// The feature vector of a message: a layer's width for each layer, and `BUCKETS` numbers.
+pub(crate) fn features(text: &str, reading: &Reading) -> Vec<f32> {
     let mut all = reading.embedding.as_slice().to_vec();
     for layer in &reading.middle {
         all.extend_from_slice(layer.as_slice());
@@ -25,8 +28,41 @@ pub(crate) fn features(text: &str, reading: &Reading, branch: Option<&Embedding>
             .into_iter()
             .map(|value| NGRAM_WEIGHT * value),
     );
-    all.extend(branch.into_iter().flat_map(Embedding::as_slice));
     all
+}
+
+/// `text` as it is read behind what was said `before` it.
+pub(crate) fn in_context(before: &str, text: &str) -> String {
+    format!("{before}\n{text}")
+}
+
+/// What the heads of one file see of a message.
+pub(crate) struct Features {
+    own: Vec<f32>,
+    branch: Option<Embedding>,
+    context: Embedding,
+}
+
+impl Features {
+    /// Of a message with its [`features`]; `context` is the embedding of the message [behind the one
+    /// before it](in_context), or its own.
+    pub(crate) fn new(own: Vec<f32>, branch: Option<Embedding>, context: Embedding) -> Self {
+        Self {
+            own,
+            branch,
+            context,
+        }
+    }
+
+    /// What a head of that kind sees.
+    pub(crate) fn seen_by(&self, kind: &Kind) -> Vec<f32> {
+        let beside = match kind {
+            Kind::OneOf => self.branch.as_ref(),
+            Kind::AnyOf { .. } => Some(&self.context),
+        };
+        let beside = beside.into_iter().flat_map(Embedding::as_slice);
+        self.own.iter().chain(beside).copied().collect()
+    }
 }
 
 /// Where the middle layers' parts of a feature vector lie, in an encoder of `dimension` numbers.

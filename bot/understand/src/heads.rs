@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use retrieval::{Layer, Linear, Norm};
+use retrieval::{Encoder, Layer, Linear, Norm};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 use std::borrow::Cow;
@@ -21,8 +21,32 @@ pub const CONCERN: &str = "concern";
 /// none.
 pub const EMOTIONS: &str = "emotions";
 
-/// The encoder whose states the heads are for: numbers of another one would mean nothing to them.
-const ENCODER: &str = "multilingual-e5-small";
+/// Name of the head for what is asked of a record, of which a message may ask several things.
+pub const ASKS: &str = "asks";
+
+/// Name of the head for what a message does in a dialogue, of which several may hold.
+pub const ACTS: &str = "acts";
+
+/// The heads whose labels do not exclude each other.
+pub(crate) const TAGGED: [&str; 3] = [EMOTIONS, ASKS, ACTS];
+
+/// The heads that come with the product, each file of what was trained together, by encoder.
+const BUILTIN: [(&str, &[&[u8]]); 2] = [
+    (
+        "embeddinggemma-300m",
+        &[
+            include_bytes!("../heads/gemma.safetensors"),
+            include_bytes!("../heads/gemma-dialogue.safetensors"),
+        ],
+    ),
+    (
+        "multilingual-e5-small",
+        &[
+            include_bytes!("../heads/e5.safetensors"),
+            include_bytes!("../heads/e5-dialogue.safetensors"),
+        ],
+    ),
+];
 
 /// Why heads cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -46,36 +70,63 @@ pub enum HeadsError {
         /// What is wrong.
         reason: String,
     },
+    /// The heads were trained on the embeddings of another encoder.
+    #[error(
+        "{path} was trained for the encoder {theirs}, and {ours} is in use; train it anew with \
+         `frontdesk train`, or set `models.encoder`"
+    )]
+    OtherEncoder {
+        /// The file.
+        path: PathBuf,
+        /// The encoder that it was trained for.
+        theirs: String,
+        /// The one in use.
+        ours: &'static str,
+    },
 }
 
 /// The heads by name, and what they were trained with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heads {
-    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`EMOTIONS`].
+    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`EMOTIONS`], [`ASKS`], [`ACTS`].
     pub(crate) by_name: HashMap<String, Head>,
     /// The encoder's last layers as they were tuned for the heads; none where it was left alone.
     pub(crate) layers: Vec<Layer>,
+    /// The encoder whose embeddings they are for: another one's numbers would mean nothing to them.
+    pub(crate) encoder: String,
     /// Version that outcomes record.
     pub(crate) version: String,
 }
 
 impl Heads {
-    /// The heads that come with the product.
+    /// The heads that come with the product for `encoder`, a file each of what was trained together;
+    /// none for one that is not the product's.
     ///
     /// # Errors
     /// [`HeadsError::Invalid`] only if the binary was built with a damaged file.
-    pub fn builtin() -> Result<Self, HeadsError> {
-        Self::parse(
-            include_bytes!("../heads/default.safetensors"),
-            Path::new("(built in)"),
-        )
+    pub fn builtin(encoder: &Encoder) -> Result<Vec<Self>, HeadsError> {
+        let own = BUILTIN.iter().filter(|(name, _)| *name == encoder.name());
+        let parse = |file: &&[u8]| Self::parse(file, Path::new("(built in)"));
+        own.flat_map(|(_, files)| *files).map(parse).collect()
     }
 
-    /// Heads that `frontdesk train` wrote.
+    /// Heads that `frontdesk train` wrote, for `encoder`.
     ///
     /// # Errors
-    /// [`HeadsError`]: the file is missing, or not a file of heads.
-    pub fn load(path: &Path) -> Result<Self, HeadsError> {
+    /// [`HeadsError`]: the file is missing, not a file of heads, or of those for another encoder.
+    pub fn load(path: &Path, encoder: &Encoder) -> Result<Self, HeadsError> {
+        let heads = Self::read(path)?;
+        if heads.encoder == encoder.name() {
+            return Ok(heads);
+        }
+        Err(HeadsError::OtherEncoder {
+            path: path.to_owned(),
+            theirs: heads.encoder,
+            ours: encoder.name(),
+        })
+    }
+
+    fn read(path: &Path) -> Result<Self, HeadsError> {
         let bytes = std::fs::read(path).map_err(|source| HeadsError::Io {
             path: path.to_owned(),
             source,
@@ -106,7 +157,7 @@ impl Heads {
     pub fn save(&self, path: &Path) -> Result<(), HeadsError> {
         let mut metadata = HashMap::from([
             ("version".to_owned(), self.version.clone()),
-            ("encoder".to_owned(), ENCODER.to_owned()),
+            ("encoder".to_owned(), self.encoder.clone()),
         ]);
         let mut tensors: Vec<(String, Tensor)> = Vec::new();
         let mut names: Vec<&String> = self.by_name.keys().collect();
@@ -150,10 +201,10 @@ impl Heads {
         let tensors =
             SafeTensors::deserialize(bytes).map_err(|error| invalid(error.to_string()))?;
         let metadata = header.metadata().clone().unwrap_or_default();
-        if metadata.get("encoder").map(String::as_str) != Some(ENCODER) {
-            return Err(invalid("it was trained for another encoder".into()));
-        }
+        let encoder = metadata.get("encoder").cloned();
+        let encoder = encoder.ok_or_else(|| invalid("it names no encoder".into()))?;
         let mut heads = Self {
+            encoder,
             version: metadata.get("version").cloned().unwrap_or_default(),
             ..Self::default()
         };
@@ -361,6 +412,7 @@ mod tests {
         Heads {
             by_name: HashMap::from([("answer".into(), head)]),
             layers: Vec::new(),
+            encoder: "an encoder".into(),
             version: "test".into(),
         }
     }
@@ -389,7 +441,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("heads.safetensors");
         one_head().save(&path).unwrap();
-        assert_eq!(Heads::load(&path).unwrap(), one_head());
+        assert_eq!(Heads::read(&path).unwrap(), one_head());
     }
 
     #[test]
@@ -402,14 +454,14 @@ mod tests {
             thresholds: vec![0.2, 0.7],
         };
         heads.save(&path).unwrap();
-        assert_eq!(Heads::load(&path).unwrap(), heads);
+        assert_eq!(Heads::read(&path).unwrap(), heads);
         // A threshold that is missing would make a label impossible.
         let head = heads.by_name.get_mut("answer").unwrap();
         head.kind = Kind::AnyOf {
             thresholds: vec![0.2],
         };
         heads.save(&path).unwrap();
-        let error = Heads::load(&path).unwrap_err().to_string();
+        let error = Heads::read(&path).unwrap_err().to_string();
         assert!(error.contains("threshold for each label"), "{error}");
     }
 
@@ -422,7 +474,7 @@ mod tests {
             ..one_head()
         };
         heads.save(&path).unwrap();
-        assert_eq!(Heads::load(&path).unwrap(), heads);
+        assert_eq!(Heads::read(&path).unwrap(), heads);
     }
 
     #[test]
@@ -430,7 +482,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("notes.txt");
         std::fs::write(&path, "hello, I am not a tensor").unwrap();
-        let error = Heads::load(&path).unwrap_err();
+        let error = Heads::read(&path).unwrap_err();
         assert!(matches!(error, HeadsError::Invalid { .. }));
         assert!(error.to_string().contains("notes.txt"), "{error}");
     }
@@ -443,14 +495,14 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
         assert!(matches!(
-            Heads::load(&path),
+            Heads::read(&path),
             Err(HeadsError::Invalid { .. })
         ));
     }
 
     #[test]
     fn a_missing_file_names_the_setting() {
-        let error = Heads::load(Path::new("nowhere.safetensors")).unwrap_err();
+        let error = Heads::read(Path::new("nowhere.safetensors")).unwrap_err();
         assert!(error.to_string().contains("understand.heads"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 //! and the concern and, to the caller, the query for retrieval. Layers that were tuned for the former
 //! go on from the lower two thirds of that pass.
 
+pub mod act;
 mod examples;
 mod features;
 mod head;
@@ -18,10 +19,12 @@ use retrieval::{Branch, Embedding, Encoder, EncoderError, Reading};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
+use features::Features;
+
 pub use self::language::{Language, Languages};
 pub use examples::{Example, NO_CONCERN, read_examples};
 pub use head::{Head, Ranking, Scored};
-pub use heads::{CONCERN, EMOTIONS, Heads, HeadsError, INTENT, SENTIMENT};
+pub use heads::{ACTS, ASKS, CONCERN, EMOTIONS, Heads, HeadsError, INTENT, SENTIMENT};
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
 pub use train::{TrainError, TrainOptions, Trained, train};
@@ -43,11 +46,20 @@ pub struct Understanding {
     /// for it.
     #[serde(skip_serializing_if = "Ranking::is_empty")]
     pub emotions: Ranking,
+    /// What it asks of a record, the likeliest first: the labels above their thresholds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub asks: Vec<Scored>,
+    /// What it does in the dialogue, the likeliest first: the labels above their thresholds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub acts: Vec<Scored>,
     /// The language it is written in.
     pub language: Language,
     /// The embedding, unit length.
     #[serde(skip)]
     pub embedding: Embedding,
+    /// The embedding of the message behind the one before it, where there is one.
+    #[serde(skip)]
+    pub in_context: Option<Embedding>,
 }
 
 impl Understanding {
@@ -57,6 +69,11 @@ impl Understanding {
             return 0.0;
         }
         1.0 - self.concern.probability(NO_CONCERN)
+    }
+
+    /// Whether the message does `act`, a label of the head [`ACTS`].
+    pub fn does(&self, act: &str) -> bool {
+        self.acts.iter().any(|scored| scored.label == act)
     }
 
     /// The most probable concern other than none.
@@ -87,7 +104,7 @@ struct Family {
 }
 
 /// What the heads of each family see of a message.
-struct Seen(Vec<Vec<f32>>);
+struct Seen(Vec<Features>);
 
 impl Understander {
     /// A classifier over `encoder` of the heads of `files`, each in place of those of its name in the
@@ -134,8 +151,8 @@ impl Understander {
         self.languages.detect(text, usual)
     }
 
-    /// Understands `text`, written in `language`. Blocks for one encoder pass (about 3 ms); for a
-    /// message of several sentences that is angry or faintly suspicious, one more for its sentences
+    /// Understands `text`, written in `language` behind what was said `before`. Blocks for one encoder
+    /// pass of both; for a message of several sentences that is angry or faintly suspicious, one more for its sentences
     /// apart, since "Supervisor. Now." drowns in three lines of story.
     ///
     /// # Errors
@@ -143,17 +160,27 @@ impl Understander {
     pub fn understand(
         &self,
         text: &str,
+        before: Option<&str>,
         language: Language,
     ) -> Result<Understanding, EncoderError> {
-        let reading = self.encoder.read(text)?;
-        let whole = self.see(text, &reading)?;
+        let in_context = before.map(|before| features::in_context(before, text));
+        let texts: Vec<String> = [text.to_owned()].into_iter().chain(in_context).collect();
+        let mut readings = self.encoder.read_batch(&texts)?.into_iter();
+        let (Some(reading), in_context) = (readings.next(), readings.next()) else {
+            return Err(EncoderError::Count { texts: 1, got: 0 });
+        };
+        let in_context = in_context.map(|reading| reading.embedding);
+        let whole = self.see(text, &reading, in_context.as_ref())?;
         let mut understanding = Understanding {
             intent: self.rank(INTENT, &whole),
             sentiment: self.rank(SENTIMENT, &whole),
             concern: self.rank(CONCERN, &whole),
             emotions: self.rank(EMOTIONS, &whole),
+            asks: self.chosen(ASKS, &whole),
+            acts: self.chosen(ACTS, &whole),
             language,
             embedding: reading.embedding,
+            in_context,
         };
         if is_worth_a_closer_look(&understanding) {
             self.look_closer(text, &mut understanding)?;
@@ -161,14 +188,20 @@ impl Understander {
         Ok(understanding)
     }
 
-    fn see(&self, text: &str, reading: &Reading) -> Result<Seen, EncoderError> {
+    fn see(
+        &self,
+        text: &str,
+        reading: &Reading,
+        context: Option<&Embedding>,
+    ) -> Result<Seen, EncoderError> {
+        let context = context.unwrap_or(&reading.embedding);
         let see = |family: &Family| {
             let branch = match &family.branch {
-                Some(branch) => Some(branch.embed(std::slice::from_ref(reading))?),
+                Some(branch) => branch.embed(std::slice::from_ref(reading))?.pop(),
                 None => None,
             };
-            let branch = branch.as_deref().and_then(<[_]>::first);
-            Ok(features::features(text, reading, branch))
+            let own = features::features(text, reading);
+            Ok(Features::new(own, branch, context.clone()))
         };
         let seen = self.families.iter().map(see);
         Ok(Seen(seen.collect::<Result<_, EncoderError>>()?))
@@ -178,9 +211,20 @@ impl Understander {
         let families = self.families.iter().zip(&seen.0);
         let mut found = families.filter_map(|(family, features)| {
             let head = family.heads.get(head)?;
-            Some(head.rank(features))
+            Some(head.rank(&features.seen_by(&head.kind)))
         });
         found.next().unwrap_or_else(|| Ranking::new(Vec::new()))
+    }
+
+    /// The labels of `head`, which may have several, that hold.
+    fn chosen(&self, head: &str, seen: &Seen) -> Vec<Scored> {
+        let families = self.families.iter().zip(&seen.0);
+        let mut found = families.filter_map(|(family, features)| {
+            let head = family.heads.get(head)?;
+            let ranking = head.rank(&features.seen_by(&head.kind));
+            Some(head.chosen(&ranking).into_iter().cloned().collect())
+        });
+        found.next().unwrap_or_default()
     }
 
     /// Raises the concern, and the wish for a person, to the strongest of any one sentence.
@@ -205,7 +249,7 @@ impl Understander {
         sentences.truncate(MOST_SENTENCES);
         let readings = self.encoder.read_batch(&sentences)?;
         for (sentence, reading) in sentences.iter().zip(&readings) {
-            let seen = self.see(sentence, reading)?;
+            let seen = self.see(sentence, reading, None)?;
             let concern = self.rank(CONCERN, &seen);
             if concern.probability(NO_CONCERN) < whole.concern.probability(NO_CONCERN) {
                 whole.concern = concern;

@@ -26,6 +26,8 @@ pub struct Labelled {
 pub struct Tagged {
     /// The message.
     pub text: String,
+    /// What was said before it, where it goes on from that.
+    pub before: Option<String>,
     /// Its labels.
     pub own: Vec<String>,
 }
@@ -146,7 +148,12 @@ impl Selection {
                 let labels = labels.iter().map(|label| label.as_str().map(str::to_owned));
                 let own: Option<Vec<String>> = labels.collect();
                 let own = own.ok_or_else(neither)?;
-                Row::Any(Tagged { text, own })
+                let before = row.get("before").and_then(Value::as_str);
+                Row::Any(Tagged {
+                    text,
+                    before: before.map(str::to_owned),
+                    own,
+                })
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
                 return Err(neither());
@@ -281,6 +288,7 @@ mod tests {
         let rows: Vec<Tagged> = (0..1000)
             .map(|n| Tagged {
                 text: format!("message {n}"),
+                before: None,
                 own: vec!["a".to_owned()],
             })
             .collect();

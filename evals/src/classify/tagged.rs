@@ -185,6 +185,7 @@ pub fn train_tags(
 ) -> Result<Trained, ClassifyError> {
     let example = |row: &Tagged| Example {
         text: row.text.clone(),
+        before: row.before.clone(),
         emotions: Some(row.own.clone()),
         ..Example::default()
     };
@@ -215,7 +216,7 @@ pub fn judge_tags(
     for row in rows {
         let began = Instant::now();
         let ranking = understander
-            .understand(&row.text, Language::english())?
+            .understand(&row.text, row.before.as_deref(), Language::english())?
             .emotions;
         latencies.push(began.elapsed().as_secs_f64() * 1e3);
         let chosen = head.chosen(&ranking);
@@ -338,6 +339,7 @@ mod tests {
             .iter()
             .map(|text| Tagged {
                 text: (*text).to_owned(),
+                before: None,
                 own: Vec::new(),
             })
             .collect();

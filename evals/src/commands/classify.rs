@@ -6,6 +6,7 @@ use anyhow::bail;
 use evals::classify::{self, ClassifyError, Labelled, Rows, Selection, Tagged, Trained};
 use evals::html;
 use frontdesk::Config;
+use retrieval::Encoder;
 use understand::{Heads, TrainOptions, TuneOptions};
 
 use super::progress;
@@ -38,8 +39,8 @@ pub(crate) fn run(options: &Classify) -> anyhow::Result<()> {
 }
 
 fn classify_one(options: &Classify, train: &[Labelled], test: &[Labelled]) -> anyhow::Result<()> {
-    let encoder = frontdesk::load_encoder(&frontdesk::model_store(&Config::default())?)?;
-    let trained = options.heads(|told| {
+    let encoder = frontdesk::load_encoder(&Config::default())?;
+    let trained = options.heads(&encoder, |told| {
         Trained::on(
             train,
             test,
@@ -62,9 +63,10 @@ fn classify_any(options: &Classify, train: &[Tagged], test: &[Tagged]) -> anyhow
     if options.full {
         bail!("layers are tuned for labels that exclude each other: leave --full out for lists");
     }
-    let encoder = frontdesk::load_encoder(&frontdesk::model_store(&Config::default())?)?;
-    let trained =
-        options.heads(|told| classify::train_tags(train, &encoder, options.training(), told))?;
+    let encoder = frontdesk::load_encoder(&Config::default())?;
+    let trained = options.heads(&encoder, |told| {
+        classify::train_tags(train, &encoder, options.training(), told)
+    })?;
     let bar = progress(test.len() as u64, "messages")?;
     let report = classify::judge_tags(trained, encoder, test, || bar.inc(1))?;
     bar.finish_and_clear();
@@ -90,10 +92,11 @@ impl Classify {
     /// The heads to judge: those of a file, or what `train` makes, which hears of its progress.
     fn heads(
         &self,
+        encoder: &Encoder,
         train: impl FnOnce(&dyn Fn(f32)) -> Result<Trained, ClassifyError>,
     ) -> anyhow::Result<Trained> {
         if let Some(file) = &self.heads {
-            return Ok(Trained::elsewhere(Heads::load(file)?, &self.label));
+            return Ok(Trained::elsewhere(Heads::load(file, encoder)?, &self.label));
         }
         let bar = progress(100, "% of the training")?;
         let trained = train(&|done| bar.set_position((done * 100.0) as u64))?;

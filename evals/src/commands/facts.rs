@@ -13,7 +13,7 @@ pub(crate) async fn run(options: Facts) -> anyhow::Result<()> {
     let mut config = stage.config()?;
     config.generate.backend = Backend::None;
     let dialogues = stage.dialogues(&config)?;
-    let encoder = frontdesk::load_encoder(&frontdesk::model_store(&config)?)?;
+    let encoder = frontdesk::load_encoder(&config)?;
     let set = config.retrieval.fact_chars;
     let mut budgets = options.characters;
     budgets.push(set);

@@ -165,7 +165,7 @@ impl Stage {
             Some(file) => Intents::load(file)?,
             None => Intents::default(),
         };
-        let heads = frontdesk::load_heads(config)?;
+        let heads = frontdesk::load_heads(config, &frontdesk::load_encoder(config)?)?;
         let heads = heads
             .iter()
             .filter_map(|heads| heads.get(understand::INTENT));

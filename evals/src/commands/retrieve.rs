@@ -20,7 +20,7 @@ pub(crate) async fn run(options: Retrieve) -> anyhow::Result<()> {
     let mut config = stage.config()?;
     config.generate.backend = Backend::None;
     let dialogues = stage.dialogues(&config)?;
-    let encoder = frontdesk::load_encoder(&frontdesk::model_store(&config)?)?;
+    let encoder = frontdesk::load_encoder(&config)?;
     let keep = Some(folder.path().to_owned());
     let plan = stage.plan(config.clone()).await?;
     let played = play(Plan { keep, ..plan }, &dialogues).await?;

@@ -1,40 +1,32 @@
 //! The text encoder: a message or a passage becomes one [`Embedding`].
 //!
-//! multilingual-e5-small (Wang et al., 2024): twelve layers, 384 numbers, a hundred languages,
-//! mean-pooled, cut at [`MAX_TOKENS`] tokens. It was trained on pairs of a query and a passage, and
-//! wants to be told which of them a text is. Every call blocks for milliseconds: from async code,
-//! call it on a blocking thread. One session serves all clones and calls take turns, because a
-//! session already uses all the threads it is given.
+//! Two models can be loaded: EmbeddingGemma-300M, and multilingual-e5-small for little memory. Both
+//! read a hundred languages, were trained on pairs of a query and a passage, and want to be told which
+//! of them a text is. Every call blocks for milliseconds: from async code, call it on a blocking
+//! thread. One session serves all clones and calls take turns, because a session already uses all the
+//! threads it is given.
 
-mod branch;
-mod graph;
-mod layer;
-mod tokens;
-mod weights;
+mod e5;
+mod files;
+mod gemma;
+mod model;
+mod operators;
+mod session;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use ort::environment::Environment;
-use ort::session::Session;
-use ort::session::builder::SessionBuilder;
-use parking_lot::Mutex;
-
 use crate::embedding::{Embedding, NoDirection};
-use tokens::Tokens;
-use weights::{Shape, Table, Weights};
+use crate::similarity::Similarity;
+use model::{Model, Row};
+use session::{load_runtime, options, run};
 
-pub use branch::{BRANCHES_AT, Branch};
-pub use layer::{Layer, Linear, Norm};
-pub use weights::Damage;
-
-/// Words and pieces of words beyond this many are not read.
-pub const MAX_TOKENS: usize = 256;
-
-/// Layers whose states a [`Reading`] has beside the last: what a sentence feels like is plainer
-/// there than behind the last one, which was trained to tell topics apart.
-const MIDDLE_LAYERS: [usize; 2] = [BRANCHES_AT, 10];
+pub use e5::{BRANCHES_AT, Branch, Layer, Linear, Norm};
+pub use files::Damage;
+pub use model::Role;
 
 /// Texts in one run of the model. Larger batches take gigabytes of memory and are no faster.
 const BATCH: usize = 8;
@@ -42,7 +34,7 @@ const BATCH: usize = 8;
 /// Where the encoder's files lie.
 #[derive(Clone, Debug)]
 pub struct EncoderFiles {
-    /// The model and its tokenizer, in one file of the format E5S1.
+    /// The model and its tokenizer, in one file of a format that this program knows.
     pub model: PathBuf,
     /// The ONNX Runtime library. A process has one: the first that loads serves all encoders.
     pub runtime: PathBuf,
@@ -80,13 +72,16 @@ pub enum EncoderError {
     Tokens(#[source] tokenizers::Error),
     /// The runtime does not take the model.
     #[error("the encoder model cannot be loaded: {0}; run `make models` to check its files")]
-    Model(#[source] ort::Error),
+    Model(#[from] ort::Error),
     /// Layers are no branch of this encoder.
     #[error("the tuned layers do not fit the encoder; train them anew with `frontdesk train`")]
     Branch,
     /// The model failed on a text.
     #[error("the encoder failed: {0}")]
     Encode(#[source] ort::Error),
+    /// The token table cannot be read any more.
+    #[error("the encoder's file cannot be read: {0}; check the disk")]
+    Table(#[source] std::io::Error),
     /// The model's output is no vector.
     #[error("the encoder gave a vector that cannot be used: {0}")]
     Output(#[from] NoDirection),
@@ -100,54 +95,63 @@ pub enum EncoderError {
     },
 }
 
-/// What a text is to a search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// What somebody asks or says.
-    Query,
-    /// What may answer it.
-    Passage,
-}
-
-impl Role {
-    /// What the model was trained to see in front of such a text.
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::Query => "query: ",
-            Self::Passage => "passage: ",
-        }
-    }
-}
-
 /// What one pass makes of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// The message as a query.
     pub embedding: Embedding,
-    /// Mean states behind the middle layers, nearest to the last first.
+    /// Mean states behind middle layers, nearest to the last first; of an encoder that is read there.
     pub middle: Vec<Embedding>,
-    /// The states behind layer [`BRANCHES_AT`], `tokens x width`.
+    /// The states behind layer [`BRANCHES_AT`], `tokens x width`, of an encoder that a branch can go
+    /// on from.
     pub lower: Arc<[f32]>,
+}
+
+/// A text to be found, and the title that it stands under.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Titled {
+    /// Title and headings, where there are some.
+    pub title: Option<String>,
+    /// The text, in parts each of which may be found, too: sentences, rows of a table.
+    pub parts: Vec<String>,
+}
+
+impl Titled {
+    /// A text in one part, without a title.
+    #[must_use]
+    pub fn plain(text: String) -> Self {
+        Self {
+            title: None,
+            parts: vec![text],
+        }
+    }
+}
+
+/// What one pass makes of a [`Titled`] text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddedPassage {
+    /// Of the whole.
+    pub whole: Embedding,
+    /// Of each of its parts, read within the whole (Günther et al., 2024); `None` of one that is behind
+    /// what the model reads.
+    pub parts: Vec<Option<Embedding>>,
 }
 
 /// A loaded encoder. Clones share one model.
 #[derive(Clone)]
 pub struct Encoder {
-    model: Arc<Loaded>,
+    loaded: Arc<Loaded>,
 }
 
 struct Loaded {
-    session: Mutex<Session>,
-    tokens: Tokens,
-    table: Table,
-    shape: Shape,
+    model: Model,
     files: EncoderFiles,
     threads: usize,
 }
 
 impl std::fmt::Debug for Encoder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Encoder({} dimensions)", self.model.shape.width)
+        write!(formatter, "Encoder({})", self.name())
     }
 }
 
@@ -167,62 +171,76 @@ impl Encoder {
     pub fn load_with_threads(files: &EncoderFiles, threads: usize) -> Result<Self, EncoderError> {
         let threads = threads.max(1);
         let runtime = load_runtime(&files.runtime)?;
-        let weights = read_weights(files)?;
-        let layers = weights.shape.layers;
-        let outputs: Vec<usize> = MIDDLE_LAYERS.into_iter().chain([layers]).collect();
-        let norm = Some(&weights.embedding_norm);
-        let session = session_options(&runtime, threads).and_then(|options| {
-            graph::session(
-                &weights.shape,
-                norm,
-                (0, &weights.layers),
-                &outputs,
-                &options,
-            )
-        });
+        let options = options(&runtime, threads)?;
+        let mut magic = Vec::new();
+        std::fs::File::open(&files.model)
+            .and_then(|file| file.take(e5::MAGIC.len() as u64).read_to_end(&mut magic))
+            .map_err(|source| files::unreadable(&files.model, source))?;
+        let model = if magic == e5::MAGIC {
+            e5::load(&files.model, &options)?
+        } else {
+            gemma::load(&files.model, &options)?
+        };
         Ok(Self {
-            model: Arc::new(Loaded {
-                session: Mutex::new(session.map_err(EncoderError::Model)?),
-                shape: weights.shape,
-                table: weights.table,
+            loaded: Arc::new(Loaded {
+                model,
                 files: files.clone(),
                 threads,
-                tokens: Tokens::new(weights.vocabulary).map_err(EncoderError::Tokens)?,
             }),
         })
+    }
+
+    /// The published name of the model: what heads and indexes are made for.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.model().format.name
     }
 
     /// Numbers in every vector of this model.
     #[must_use]
     pub fn dimension(&self) -> usize {
-        self.model.shape.width
+        self.model().width
     }
 
-    /// The number of attention heads in each of its layers.
+    /// What the cosines of this model's embeddings mean.
     #[must_use]
-    pub fn attention_heads(&self) -> usize {
-        self.model.shape.attention_heads
+    pub fn similarity(&self) -> Similarity {
+        self.model().format.similarity
     }
 
-    /// What is added to a variance before a state is divided by its root.
-    #[must_use]
-    pub fn epsilon(&self) -> f32 {
-        self.model.shape.epsilon
+    /// Its size, where a [`Branch`] can go on from it.
+    fn shape(&self) -> Option<&e5::Shape> {
+        self.model().shape.as_ref()
+    }
+
+    fn model(&self) -> &Model {
+        &self.loaded.model
+    }
+
+    /// The number of attention heads in each of its layers, and what is added to a variance before a
+    /// state is divided by its root.
+    ///
+    /// # Errors
+    /// [`EncoderError::Branch`] of an encoder that no [`Branch`] can go on from.
+    pub fn layer_settings(&self) -> Result<(usize, f32), EncoderError> {
+        let shape = self.shape().ok_or(EncoderError::Branch)?;
+        Ok((shape.attention_heads, shape.epsilon))
     }
 
     /// The layers above [`BRANCHES_AT`], for a [`Branch`] to begin as. Reads the file anew.
     ///
     /// # Errors
-    /// [`EncoderError`] of a file that is gone or damaged by now.
+    /// [`EncoderError::Branch`] of an encoder that none can go on from, [`EncoderError`] of a file that
+    /// is gone or damaged by now.
     pub fn upper_layers(&self) -> Result<Vec<Layer>, EncoderError> {
-        let mut layers = read_weights(&self.model.files)?.layers;
-        Ok(layers.split_off(BRANCHES_AT.min(layers.len())))
+        self.shape().ok_or(EncoderError::Branch)?;
+        e5::upper_layers(&self.loaded.files.model)
     }
 
     /// The words that the model knows as a whole, in small letters.
     #[must_use]
     pub fn vocabulary(&self) -> HashSet<String> {
-        self.model.tokens.words()
+        self.model().tokenizer.words()
     }
 
     /// How many tokens `text` has, without the marks at its ends.
@@ -230,9 +248,8 @@ impl Encoder {
     /// # Errors
     /// [`EncoderError::Tokens`].
     pub fn count_tokens(&self, text: &str) -> Result<usize, EncoderError> {
-        const MARKS: usize = 2;
-        let tokens = self.model.tokens.of(text, usize::MAX);
-        Ok(tokens.map_err(EncoderError::Tokens)?.len() - MARKS)
+        let tokens = self.model().tokenizer.tokens(text);
+        Ok(tokens.map_err(EncoderError::Tokens)?.len())
     }
 
     /// The embedding of one text; the empty text has one, too.
@@ -245,8 +262,8 @@ impl Encoder {
 
     /// The embeddings of many texts, in their order.
     ///
-    /// A vector may differ in the second decimal from [`Self::embed`]'s: the model scales its
-    /// integers by batch.
+    /// A vector may differ in the second decimal from [`Self::embed`]'s: models scale their integers by
+    /// batch.
     ///
     /// # Errors
     /// [`EncoderError::Encode`] when the model fails.
@@ -255,9 +272,45 @@ impl Encoder {
         texts: &[String],
         role: Role,
     ) -> Result<Vec<Embedding>, EncoderError> {
-        let model = &self.model;
-        model.run_all(texts, role, &[model.shape.layers], |states| {
-            model.mean(states.last().ok_or(NoDirection)?)
+        let prompted = self.model().format.prompted;
+        let texts = texts.iter().map(|text| vec![prompted(role, None, text)]);
+        let model = self.model();
+        let last = model.outputs.last().copied().unwrap_or_default();
+        model.run_all(texts.collect(), &[last], |states, _| {
+            model.pool(states.last().ok_or(NoDirection)?)
+        })
+    }
+
+    /// The embeddings of many passages and of their parts, in their order, by one pass of each.
+    ///
+    /// # Errors
+    /// [`EncoderError::Encode`] when the model fails.
+    pub fn embed_passages(
+        &self,
+        passages: &[Titled],
+    ) -> Result<Vec<EmbeddedPassage>, EncoderError> {
+        let model = self.model();
+        let prompted = model.format.prompted;
+        let segments = passages.iter().map(|passage| {
+            let head = prompted(Role::Passage, passage.title.as_deref(), "");
+            let mut parts = passage.parts.iter();
+            let first = parts.next().map_or("", String::as_str);
+            let more = parts.map(|part| format!("\n{part}"));
+            // A space belongs to the word behind it.
+            let first = [head.trim_end().to_owned(), format!(" {first}")];
+            first.into_iter().chain(more).collect()
+        });
+        let last = model.outputs.last().copied().unwrap_or_default();
+        model.run_all(segments.collect(), &[last], |states, places| {
+            let states = states.last().ok_or(NoDirection)?;
+            let part = |place: &Range<usize>| {
+                let own = states.get(place.start * model.width..place.end * model.width)?;
+                model.pool(own).ok()
+            };
+            Ok(EmbeddedPassage {
+                whole: model.pool(states)?,
+                parts: places.iter().skip(1).map(part).collect(),
+            })
         })
     }
 
@@ -274,15 +327,17 @@ impl Encoder {
     /// # Errors
     /// [`EncoderError::Encode`] when the model fails.
     pub fn read_batch(&self, messages: &[String]) -> Result<Vec<Reading>, EncoderError> {
-        let model = &self.model;
-        let mut layers: Vec<usize> = MIDDLE_LAYERS.to_vec();
-        layers.push(model.shape.layers);
-        model.run_all(messages, Role::Query, &layers, |states| {
+        let model = self.model();
+        let prompted = model.format.prompted;
+        let texts = messages
+            .iter()
+            .map(|text| vec![prompted(Role::Query, None, text)]);
+        model.run_all(texts.collect(), &model.outputs, |states, _| {
             let (last, middle) = states.split_last().ok_or(NoDirection)?;
-            let lower = middle.first().copied().ok_or(NoDirection)?;
-            let middle = middle.iter().rev().map(|states| model.mean(states));
+            let lower = middle.first().copied().unwrap_or_default();
+            let middle = middle.iter().rev().map(|states| mean(states, model.width));
             Ok(Reading {
-                embedding: model.mean(last)?,
+                embedding: model.pool(last)?,
                 middle: middle.collect::<Result<_, _>>()?,
                 lower: lower.into(),
             })
@@ -296,31 +351,24 @@ fn only<T>(mut results: Vec<T>) -> Result<T, EncoderError> {
         .ok_or(EncoderError::Count { texts: 1, got: 0 })
 }
 
-impl Loaded {
-    /// What `take` makes of each text's states behind `layers`. The texts are run in batches of
-    /// like length, so that little of them is padding.
+impl Model {
+    /// What `take` makes of each text's states behind `layers` and of the places of its segments. The
+    /// texts are run in batches of like length, so that little of them is padding.
     fn run_all<T>(
         &self,
-        texts: &[String],
-        role: Role,
+        texts: Vec<Vec<String>>,
         layers: &[usize],
-        take: impl Fn(&[&[f32]]) -> Result<T, NoDirection>,
+        take: impl Fn(&[&[f32]], &[Range<usize>]) -> Result<T, NoDirection>,
     ) -> Result<Vec<T>, EncoderError> {
-        let mut order: Vec<(usize, &str)> = texts.iter().map(String::as_str).enumerate().collect();
-        order.sort_by_key(|(_, text)| text.len());
-        let mut results = Vec::with_capacity(texts.len());
-        for batch in order.chunks(BATCH) {
-            let rows: Vec<Vec<u32>> = batch
-                .iter()
-                .map(|(_, text)| {
-                    let text = format!("{}{text}", role.prefix());
-                    self.tokens.of(&text, MAX_TOKENS)
-                })
-                .collect::<Result<_, _>>()
-                .map_err(EncoderError::Tokens)?;
-            let taken = self
-                .run(&rows, layers, &take)
-                .map_err(EncoderError::Encode)?;
+        let mut rows = Vec::with_capacity(texts.len());
+        for (position, text) in texts.iter().enumerate() {
+            let row = self.tokens(text).map_err(EncoderError::Tokens)?;
+            rows.push((position, row));
+        }
+        rows.sort_by_key(|(_, row)| row.tokens.len());
+        let mut results = Vec::with_capacity(rows.len());
+        for batch in rows.chunks(BATCH) {
+            let taken = self.run(batch, layers, &take)?;
             for ((position, _), result) in batch.iter().zip(taken) {
                 results.push((*position, result?));
             }
@@ -329,84 +377,52 @@ impl Loaded {
         Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
-    /// One run of the model over texts in tokens.
+    /// One run of the model.
     fn run<T>(
         &self,
-        texts: &[Vec<u32>],
+        texts: &[(usize, Row)],
         layers: &[usize],
-        take: impl Fn(&[&[f32]]) -> T,
-    ) -> ort::Result<Vec<T>> {
-        let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
-        let mut states = Vec::with_capacity(texts.len() * longest * self.shape.width);
-        for (row, tokens) in texts.iter().enumerate() {
-            self.table.look_up(tokens, &mut states);
-            states.resize((row + 1) * longest * self.shape.width, 0.0);
+        take: impl Fn(&[&[f32]], &[Range<usize>]) -> T,
+    ) -> Result<Vec<T>, EncoderError> {
+        let lengths: Vec<usize> = texts.iter().map(|(_, row)| row.tokens.len()).collect();
+        let longest = lengths.iter().copied().max().unwrap_or_default();
+        let mut states = Vec::with_capacity(texts.len() * longest * self.width);
+        for (at, (_, row)) in texts.iter().enumerate() {
+            let looked_up = self.table.look_up(&row.tokens, &mut states);
+            looked_up.map_err(EncoderError::Table)?;
+            states.resize((at + 1) * longest * self.width, 0.0);
         }
-        let lengths: Vec<usize> = texts.iter().map(Vec::len).collect();
         let mut session = self.session.lock();
-        graph::run(&mut session, states, &lengths, layers, take)
+        let ran = run(&mut session, states, &lengths, layers, |text, states| {
+            let places = texts.get(text).map_or(&[][..], |(_, row)| &row.places);
+            take(states, places)
+        });
+        ran.map_err(EncoderError::Encode)
     }
 
-    /// The mean of a text's states.
-    fn mean(&self, states: &[f32]) -> Result<Embedding, NoDirection> {
-        mean(states, self.shape.width)
+    /// The embedding of a text by its last states.
+    fn pool(&self, states: &[f32]) -> Result<Embedding, NoDirection> {
+        let sum = sum(states, self.width);
+        let Some(projection) = &self.projection else {
+            return Embedding::normalised(sum);
+        };
+        let rows = projection.chunks_exact(self.width);
+        let product = |row: &[f32]| row.iter().zip(&sum).map(|(a, b)| a * b).sum();
+        Embedding::normalised(rows.map(product).collect())
     }
 }
 
 /// The mean direction of states of `width` numbers.
 fn mean(states: &[f32], width: usize) -> Result<Embedding, NoDirection> {
+    Embedding::normalised(sum(states, width))
+}
+
+fn sum(states: &[f32], width: usize) -> Vec<f32> {
     let mut sum = vec![0.0; width];
     for state in states.chunks_exact(width) {
         sum.iter_mut()
             .zip(state)
             .for_each(|(sum, value)| *sum += value);
     }
-    Embedding::normalised(sum)
-}
-
-/// The arena keeps the memory of the largest batch for ever. Threads spin within a run, which makes
-/// it a third faster, and not between two of them, when the cores are the reply model's.
-fn session_options(runtime: &Environment, threads: usize) -> ort::Result<SessionBuilder> {
-    let cpu = ort::ep::CPU::default().with_arena_allocator(false).build();
-    Ok(SessionBuilder::new(runtime)?
-        .with_intra_threads(threads)?
-        .with_execution_providers([cpu])?
-        .with_config_entry("session.force_spinning_stop", "1")?)
-}
-
-/// Loads the library, once in a process, before anything else asks for it: later, a missing one is
-/// a panic.
-fn load_runtime(path: &Path) -> Result<Environment, EncoderError> {
-    static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
-    std::fs::File::open(path).map_err(|source| EncoderError::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let unusable = |reason: String| EncoderError::Runtime {
-        path: path.to_owned(),
-        reason,
-    };
-    let mut loaded = LOADED.lock();
-    if let Some(runtime) = &*loaded {
-        return Ok(runtime.clone());
-    }
-    let builder = ort::init_from(path).map_err(|reason| unusable(reason.to_string()))?;
-    let runtime = builder.build();
-    let runtime = runtime.map_err(|reason| unusable(reason.to_string()))?;
-    *loaded = Some(runtime.clone());
-    Ok(runtime)
-}
-
-fn read_weights(files: &EncoderFiles) -> Result<Weights, EncoderError> {
-    Weights::parse(read(&files.model)?.into()).map_err(|damage| EncoderError::Damaged {
-        path: files.model.clone(),
-        damage,
-    })
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, EncoderError> {
-    std::fs::read(path).map_err(|source| EncoderError::File {
-        path: path.to_owned(),
-        source,
-    })
+    sum
 }

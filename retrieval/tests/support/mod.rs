@@ -1,11 +1,11 @@
-//! The real encoder, for tests that need one.
+//! The real encoders, for tests that need them.
 
 use std::path::{Path, PathBuf};
 
 use retrieval::{Encoder, EncoderFiles};
 
 /// Where `make models` puts them, unless `FRONTDESK_MODELS` says otherwise.
-pub(crate) fn encoder_files() -> EncoderFiles {
+pub(crate) fn encoder_files(model: &str) -> EncoderFiles {
     let folder = std::env::var_os("FRONTDESK_MODELS")
         .map(PathBuf::from)
         .unwrap_or_else(|| {
@@ -22,12 +22,15 @@ pub(crate) fn encoder_files() -> EncoderFiles {
         path
     };
     EncoderFiles {
-        model: file("multilingual-e5-small-q4.e5s1"),
+        model: file(model),
         runtime: file("libonnxruntime.so.1.31.1"),
     }
 }
 
-/// The encoder, loaded.
+/// The default encoder's file.
+pub(crate) const DEFAULT: &str = "embeddinggemma-300m-q8.safetensors";
+
+/// The default encoder, loaded.
 pub(crate) fn encoder() -> Encoder {
-    Encoder::load(&encoder_files()).unwrap()
+    Encoder::load(&encoder_files(DEFAULT)).unwrap()
 }

@@ -1,23 +1,19 @@
 //! The first table: what a message is, before anything is looked up.
 
-use language::Pack;
-use understand::Understanding;
+use understand::{Understanding, act};
 
 use super::{Decision, HandOverReason, Reaction, RefusalReason};
 use crate::audience::QuickReply;
 use crate::config::Policy;
-use crate::turn::follow::Follow;
 use crate::turn::memory::Pending;
 
 /// What the rules look at.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals<'a> {
-    /// The message, lower case.
+    /// The message.
     pub text: &'a str,
     /// Its meaning.
     pub understanding: &'a Understanding,
-    /// How it goes on from the ones before.
-    pub follow: Follow,
     /// Angry messages in a row, this one included.
     pub angry: u32,
     /// Whether the message before was declined.
@@ -26,8 +22,6 @@ pub(crate) struct Signals<'a> {
     pub pending: Option<Pending>,
     /// Id of the quick reply that was pressed.
     pub pressed: Option<&'a str>,
-    /// The small words of the message's language.
-    pub pack: Option<&'a Pack>,
 }
 
 impl Signals<'_> {
@@ -65,72 +59,15 @@ impl Signals<'_> {
         }
     }
 
-    /// "And an Admin?" is a follow-up, not a request of its own.
-    fn is_elliptical(&self) -> bool {
-        self.follow.is_ellipsis() && !self.words().any(|word| PERSON_WORDS.contains(&word))
-    }
-
-    /// Small talk is short and asks nothing.
+    /// Small talk asks nothing.
     fn is_small_talk(&self, label: &str, policy: &Policy) -> bool {
-        const MOST_WORDS: usize = 14;
-        let asks = self.text.contains(['?', '？']);
-        self.intent(label) >= policy.small_talk && self.follow.words <= MOST_WORDS && !asks
+        let asks = self.text.contains(['?', '？']) || !self.understanding.asks.is_empty();
+        self.intent(label) >= policy.small_talk && !asks
     }
 
     /// Whether the customer takes up, or turns down, what the bot has offered.
     fn replies_to_offer(&self, label: &str, policy: &Policy) -> bool {
         self.pending == Some(Pending::OfferedPerson) && self.is_small_talk(label, policy)
-    }
-
-    fn words(&self) -> impl Iterator<Item = &str> {
-        self.text
-            .split(|c: char| !(c.is_alphanumeric() || c == '\''))
-            .filter(|word| !word.is_empty())
-    }
-
-    /// Whether the message asks if it talks to a machine: a question to "you" about a bot or a person,
-    /// or one about "this" that names nothing else. "Is this machine washable?" asks about a thing.
-    fn asks_what_the_bot_is(&self) -> bool {
-        const MOST_WORDS: usize = 16;
-        let text = format!(" {} ", self.words().collect::<Vec<_>>().join(" "));
-        let has = |phrase: &&str| text.contains(&format!(" {phrase} "));
-        if self.follow.words > MOST_WORDS || ASKS_FOR_SOMEBODY.iter().any(has) {
-            return false;
-        }
-        let behind = |opener: &&str| Some(text.split_once(&format!(" {opener} "))?.1);
-        let is_small = |word: &str| self.pack.is_some_and(|pack| pack.is_function_word(word));
-        let of_bot = |rest| self.after_bot_word(rest, is_small);
-        ASKS_YOU
-            .iter()
-            .filter_map(behind)
-            .any(|rest| of_bot(rest).is_some())
-            || ASKS_THIS
-                .iter()
-                .filter_map(behind)
-                .filter_map(of_bot)
-                .any(|more| {
-                    more.split(' ')
-                        .next()
-                        .is_none_or(|word| word.is_empty() || is_small(word))
-                })
-            || UNSPACED.iter().any(|phrase| self.text.contains(phrase))
-    }
-
-    /// What stands behind the word for a bot or a person with which `rest` begins, small words aside.
-    fn after_bot_word<'t>(
-        &self,
-        rest: &'t str,
-        is_small: impl Fn(&str) -> bool,
-    ) -> Option<&'t str> {
-        let mut rest = rest;
-        loop {
-            let found = BOT_WORDS.iter().find_map(|bot| rest.strip_prefix(bot));
-            if let Some(more) = found.filter(|more| more.is_empty() || more.starts_with(' ')) {
-                return Some(more.trim());
-            }
-            let (first, more) = rest.split_once(' ')?;
-            rest = is_small(first).then_some(more)?;
-        }
     }
 }
 
@@ -181,7 +118,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "asks what the bot is",
-        applies: |s, _| s.asks_what_the_bot_is(),
+        applies: |s, _| s.understanding.does(act::ABOUT_BOT),
         reaction: Reaction::About,
     },
     Rule {
@@ -202,7 +139,9 @@ const RULES: &[Rule] = &[
     Rule {
         name: "asks for a person",
         applies: |s, p| {
-            s.intent("contact_human_agent") >= s.least_for_a_person(p) && !s.is_elliptical()
+            // "And an Admin?" asks again what was asked before.
+            s.intent("contact_human_agent") >= s.least_for_a_person(p)
+                && !s.understanding.does(act::SAME_AGAIN)
         },
         reaction: Reaction::HandOver(HandOverReason::Requested),
     },
@@ -223,7 +162,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "greeting",
-        applies: |s, p| s.follow.words <= 6 && s.intent("greeting") >= p.small_talk,
+        applies: |s, p| s.is_small_talk("greeting", p),
         reaction: Reaction::Greet,
     },
     Rule {
@@ -231,45 +170,6 @@ const RULES: &[Rule] = &[
         applies: |_, _| true,
         reaction: Reaction::Answer,
     },
-];
-
-const PERSON_WORDS: &[&str] = &[
-    "human",
-    "person",
-    "agent",
-    "someone",
-    "somebody",
-    "representative",
-    "operator",
-    "people",
-    "colleague",
-];
-
-const BOT_WORDS: &[&str] = &[
-    "bot",
-    "robot",
-    "human",
-    "real person",
-    "actual person",
-    "ai",
-    "person",
-    "machine",
-];
-
-/// Words that ask for somebody, whatever the bot is.
-const ASKS_FOR_SOMEBODY: &[&str] = &[
-    "talk to", "speak", "connect", "transfer", "put me", "want a", "get me",
-];
-/// What a question to the bot itself begins with, and one about "this".
-const ASKS_YOU: &[&str] = &["are you", "r u", "am i talking", "am i chatting", "eres un"];
-const ASKS_THIS: &[&str] = &["is this"];
-/// The same in a script without spaces.
-const UNSPACED: &[&str] = &[
-    "你是机器人",
-    "你是真人",
-    "你是人工智能",
-    "是不是机器人",
-    "是不是真人",
 ];
 
 /// The reaction to a message, before anything is looked up.

@@ -11,7 +11,7 @@ mod wish;
 use generate::PromptMessage;
 use guard::Guard;
 use retrieval::Embedding;
-use understand::OUT_OF_SCOPE;
+use understand::{OUT_OF_SCOPE, act};
 
 pub(super) use prompt::prefix;
 pub(super) use ready::ready;
@@ -173,13 +173,17 @@ fn preview(turn: &Turn<'_>, question: &Question, found: &Found) {
 /// What the desk is asked.
 fn enquiry<'a>(turn: &'a Turn<'_>, question: &'a Question) -> Enquiry<'a> {
     let intent = &question.intent;
+    let understanding = &turn.reading.understanding;
     let from = |least: f32| (intent.confidence() >= least).then(|| intent.top());
     Enquiry {
         text: &question.text,
         intent: from(BELIEVED),
         leaning: from(LEANING),
-        is_ellipsis: question.follow.is_ellipsis(),
-        points_back: question.follow.points_back(),
+        asks: &understanding.asks,
+        same_again: understanding.does(act::SAME_AGAIN),
+        follows: understanding.does(act::FOLLOWS),
+        hypothetical: understanding.does(act::HYPOTHETICAL),
+        wish: understanding.does(act::WISH),
         customer: turn.opened.customer.as_ref(),
         orders: &turn.opened.orders,
         focus: &turn.opened.memory.focus,

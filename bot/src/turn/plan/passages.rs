@@ -1,20 +1,14 @@
 //! Finding the passages of a question.
 
 use retrieval::Embedding;
-use understand::Language;
 
-use super::super::follow::Reference;
 use super::super::read::Question;
 use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use super::select::{self, Selection};
 use crate::audience::Source;
 use crate::facts::Fact;
-use crate::library::{Hit, Query, interleave};
-
-/// Similarity of the most similar passage or block from which a message that names hardly anything
-/// needs nothing that was said before.
-const STANDS_ALONE: f32 = 0.42;
+use crate::library::{Hit, Query};
 
 /// What was found.
 pub(super) struct Found {
@@ -30,52 +24,28 @@ pub(super) struct Found {
     pub(super) embedding: Embedding,
 }
 
-/// Looks the question up; a follow-up also together with what it follows. Neither way alone: a long
-/// topic drowns a short question, and the question alone does not say what it is about.
+/// Looks the question up; one that follows also behind what it follows. Neither way alone: what was
+/// talked about drowns a short question, and the question alone does not say what it is about.
 pub(super) async fn find(
     turn: &Turn<'_>,
     finder: &dyn Finder,
     question: &Question,
 ) -> Result<Found, TurnError> {
-    let text = &question.text;
-    let embedding = turn.reading.understanding.embedding.clone();
-    let alone = search(turn, finder, question, text, &embedding).await?;
-    if question.reference != Reference::Certain {
-        let found = found(turn, alone.clone(), text.clone(), embedding, text);
-        if question.reference == Reference::None || found.best_similarity() >= STANDS_ALONE {
-            return Ok(found);
-        }
-    }
-    let query = turn.opened.memory.with_topic(text);
-    let embedding = finder.embed(&query).await?;
-    let whole = search(turn, finder, question, &query, &embedding).await?;
-    let hits = interleave(whole, alone, turn.settings.config.retrieval.passages);
-    Ok(found(turn, hits, query, embedding, text))
-}
-
-async fn search(
-    turn: &Turn<'_>,
-    finder: &dyn Finder,
-    question: &Question,
-    query: &str,
-    embedding: &Embedding,
-) -> Result<Vec<Hit>, TurnError> {
-    let words = if question.translated {
-        &turn.opened.text
-    } else {
-        query
-    };
-    // Also where no model translates: the encoder reads what the customer writes in.
-    let language = turn.language();
-    let is_english = language == Language::english().as_str();
+    let understanding = &turn.reading.understanding;
+    let in_context = understanding.in_context.as_ref();
+    let alone = &understanding.embedding;
     let query = Query {
-        text: query.to_owned(),
-        words: words.to_owned(),
-        embedding: embedding.clone(),
-        language: (!is_english).then(|| language.to_owned()),
+        embeddings: [alone].into_iter().chain(in_context).cloned().collect(),
         limit: turn.settings.config.retrieval.passages,
     };
-    finder.passages(&query).await
+    let hits = finder.passages(&query).await?;
+    let looked_up = if question.follows {
+        turn.opened.memory.with_topic(&question.text)
+    } else {
+        question.text.clone()
+    };
+    let embedding = in_context.unwrap_or(alone).clone();
+    Ok(found(turn, hits, looked_up, embedding, &question.text))
 }
 
 fn found(

@@ -313,7 +313,6 @@ mod tests {
             url: None,
             internal: false,
             similarity: 0.6,
-            score: 1.0,
         }
     }
 

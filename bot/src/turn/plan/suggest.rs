@@ -41,11 +41,15 @@ pub(super) async fn fit(
     rival: f32,
 ) -> Result<Option<Suggestion>, TurnError> {
     let text = &question.text;
-    let Some(wish) = Wish::of(text, &question.intent) else {
+    let Some(wish) = Wish::of(&turn.reading.understanding) else {
         return Ok(None);
     };
     let retrieval = &turn.settings.config.retrieval;
-    let limit = price_limit(text, desk.currency);
+    let limit = price_limit(
+        &turn.opened.text,
+        desk.prompts.pack(turn.language()),
+        desk.currency,
+    );
     let embedding = &turn.reading.understanding.embedding;
     let mut found = finder.products(text, embedding, LOOKED_AT).await?;
     if found.is_empty() {

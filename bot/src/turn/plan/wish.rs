@@ -3,15 +3,17 @@
 use std::sync::LazyLock;
 
 use crm::Money;
-use regex::Regex;
-use understand::{OUT_OF_SCOPE, Ranking};
+use language::Pack;
+use regex::{Captures, Regex};
+use understand::{Understanding, act};
 
 use super::BELIEVED;
 use crate::currency::Currency;
 
-static LIMIT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+/// An amount as people write it, with the sign or name of its currency, and what is measured by it.
+static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)\b(?:under|below|less than|cheaper than|max|maximum|up to|at most|no more than|within)\b[^\w\d]*(?:of )?(?:€|\$|£|eur|usd|gbp)? ?(\d+(?:[.,]\d{1,2})?)\b(?: ?(%|cm|mm|m|kg|g|l|ml|litres?|hours?|days?|weeks?|months?|years?|degrees)\b)?",
+        r"(?i)(?:€|\$|£|¥|eur|usd|gbp)? ?(\d+(?:[.,]\d{1,2})?) ?(?:€|eur|usd|gbp|元)?(?: ?((?:%|[cmkμ]?m|[km]?g|[mc]?l)\b|\p{L}+))?",
     )
     .ok()
 });
@@ -26,99 +28,85 @@ pub(super) enum Wish {
 }
 
 impl Wish {
-    /// Reads it from the English message and what the classifier makes of it.
-    pub(super) fn of(english: &str, intent: &Ranking) -> Option<Self> {
-        const PLAIN: &[&str] = &[
-            "recommend me",
-            "recommend something",
-            "recommend a ",
-            "recommend for",
-            "can you suggest",
-            "suggest something",
-            "do you have something for",
-            "have anything for",
-            "something for a",
-            "something for my",
-            "a gift for",
-            "a present for",
-            "gift idea",
-        ];
-        const PERHAPS: &[&str] = &[
-            "looking for",
-            "do you sell",
-            "for a friend who",
-            "recommend",
-        ];
-        // Gift requests often come with so much background that they look out of scope.
-        const OF_BUYERS: &[&str] = &[
-            "product_question",
-            "place_order",
-            "general_question",
-            OUT_OF_SCOPE,
-        ];
-        let lower = english.to_lowercase();
-        let has_any = |phrases: &[&str]| phrases.iter().any(|phrase| lower.contains(phrase));
+    /// Reads it from what the classifier makes of the message.
+    pub(super) fn of(understanding: &Understanding) -> Option<Self> {
+        let intent = &understanding.intent;
         let asks = intent.top() == "product_question" && intent.confidence() >= BELIEVED;
-        if has_any(PLAIN) && OF_BUYERS.contains(&intent.top()) {
+        if understanding.does(act::WISH) {
             Some(Self::Plain)
         } else {
-            (asks || has_any(PLAIN) || has_any(PERHAPS)).then_some(Self::Perhaps)
+            asks.then_some(Self::Perhaps)
         }
     }
 }
 
 /// What it may cost at most, in the company's `currency`: "under 100", "max 50 euro".
-pub(super) fn price_limit(english: &str, currency: &Currency) -> Option<Money> {
-    let mut limits = LIMIT.as_ref()?.captures_iter(english);
-    let amount = limits.find(|found| found.get(2).is_none())?;
+pub(super) fn price_limit(text: &str, pack: Option<&Pack>, currency: &Currency) -> Option<Money> {
+    let sections = pack?.sections();
+    let limits = sections.limits.as_ref()?;
+    let times = sections.units.as_ref().map_or(&[][..], |units| &units.time);
+    let text = text.to_lowercase();
+    let is_limit = |found: &Captures<'_>| {
+        let Some(whole) = found.get(0) else {
+            return false;
+        };
+        let before = text[..whole.start()].trim_end();
+        let behind = text[whole.start()..].trim_start();
+        let is_before = |phrase: &String| ends_with_words(before, phrase);
+        let number = found.get(1).map_or("", |number| number.as_str());
+        let rest = behind.split_once(number).map_or("", |(_, rest)| rest);
+        let is_behind = |phrase: &String| {
+            rest.trim_start_matches(['元', ' ', '€'])
+                .starts_with(phrase.as_str())
+        };
+        let measured = found.get(2).is_some_and(|unit| {
+            let unit = unit.as_str();
+            MEASURES.contains(&unit) || times.iter().any(|time| time == unit)
+        });
+        !measured && (limits.before.iter().any(is_before) || limits.behind.iter().any(is_behind))
+    };
+    let amount = AMOUNT.as_ref()?.captures_iter(&text).find(is_limit)?;
     currency.parse(amount.get(1)?.as_str())
+}
+
+/// Signs of units that are no money, the same in most languages.
+const MEASURES: &[&str] = &["%", "m", "cm", "mm", "km", "g", "kg", "mg", "l", "ml", "cl"];
+
+fn ends_with_words(text: &str, phrase: &str) -> bool {
+    let before = text
+        .strip_suffix(phrase)
+        .and_then(|rest| rest.chars().last());
+    text.ends_with(phrase)
+        && before.is_none_or(|last| !last.is_alphanumeric() || !phrase.is_ascii())
 }
 
 #[cfg(test)]
 mod tests {
-    use understand::Scored;
-
     use super::*;
-
-    fn wish(english: &str, intent: &str) -> Option<Wish> {
-        let scored = |label: &str, probability| Scored {
-            label: label.into(),
-            probability,
-        };
-        let ranking = Ranking::new(vec![scored(intent, 0.8), scored("other", 0.2)]);
-        Wish::of(english, &ranking)
-    }
-
-    #[test]
-    fn a_plain_wish_is_told_from_one_that_a_page_may_answer() {
-        let rainy = "Can you recommend something for a rainy walk under 100";
-        assert_eq!(wish(rainy, "product_question"), Some(Wish::Plain));
-        let friend = "what would you recommend for a friend who cooks a lot";
-        assert_eq!(wish(friend, "out_of_scope"), Some(Wish::Plain));
-        let washing = "do you recommend machine washing";
-        assert_eq!(wish(washing, "product_question"), Some(Wish::Perhaps));
-        let status = "where is the order with a gift for my mother";
-        assert_eq!(wish(status, "track_order"), Some(Wish::Perhaps));
-        assert_eq!(wish("when do you open", "general_question"), None);
-    }
+    use crate::prompts::Prompts;
 
     #[test]
     fn a_limit_is_an_amount_of_money() {
-        for (english, limit) in [
-            ("something for a walk under 100", Some(10_000)),
-            ("a gift, max 50 euro", Some(5_000)),
-            ("a gift for up to €49.90 please", Some(4_990)),
-            ("a board under 40 cm, below $30", Some(3_000)),
-            ("a flask that keeps tea hot for at most 12 hours", None),
-            ("a rug under 2 kg", None),
-            ("a warm jumper", None),
+        let prompts = Prompts::builtin().unwrap();
+        for (language, text, limit) in [
+            ("en", "something for a walk under 100", Some(10_000)),
+            ("en", "a gift, max 50 euro", Some(5_000)),
+            ("en", "a gift for up to €49.90 please", Some(4_990)),
+            ("en", "a board under 40 cm, below $30", Some(3_000)),
+            (
+                "en",
+                "a flask that keeps tea hot for at most 12 hours",
+                None,
+            ),
+            ("en", "a rug under 2 kg", None),
+            ("en", "a warm jumper", None),
+            ("de", "ein Geschenk unter 50 Euro", Some(5_000)),
+            ("zh", "100元以下的礼物", Some(10_000)),
+            ("zh", "礼物，不超过80元", Some(8_000)),
         ] {
             let limit = limit.map(Money);
-            assert_eq!(
-                price_limit(english, &Currency::default()),
-                limit,
-                "{english}"
-            );
+            let found = price_limit(text, prompts.pack(language), &Currency::default());
+            assert_eq!(found, limit, "{text}");
         }
     }
 }

@@ -19,9 +19,9 @@ use std::path::PathBuf;
 use retrieval::{Encoder, EncoderError, Reading};
 
 use crate::examples::{Example, Part, part_of, version, with_defaults};
-use crate::features::{features, middle_layers};
+use crate::features::{Features, features, in_context, middle_layers};
 use crate::head::{Head, Kind};
-use crate::heads::{CONCERN, EMOTIONS, Heads, INTENT, SENTIMENT};
+use crate::heads::{CONCERN, Heads, INTENT, SENTIMENT, TAGGED};
 use crate::metrics::HeldOut;
 use crate::solver::{Parameters, Regression, Sparse, Told};
 use crate::tune::TuneOptions;
@@ -117,15 +117,19 @@ pub fn train(
     let read = ReadExamples::new(encoder, examples, options.tune.is_some(), &mut progress)?;
     let sets = [INTENT, SENTIMENT, CONCERN].map(|name| LabelledSet::gather(name, examples));
     let sets: Vec<LabelledSet> = sets.into_iter().filter(LabelledSet::is_enough).collect();
-    let tagged = TaggedSet::gather(examples);
-    if sets.is_empty() && tagged.is_none() {
+    let tagged = TAGGED.map(|name| TaggedSet::gather(name, examples));
+    let tagged: Vec<TaggedSet> = tagged.into_iter().flatten().collect();
+    if sets.is_empty() && tagged.is_empty() {
         return Err(TrainError::TooFew);
     }
     let tuned = match options.tune.filter(|_| !sets.is_empty()) {
         Some(tune) => Some(Tuned::on(encoder, &read, &sets, tune, &mut progress)?),
         None => None,
     };
-    let mut heads = Heads::default();
+    let mut heads = Heads {
+        encoder: encoder.name().to_owned(),
+        ..Heads::default()
+    };
     let mut held_out = Vec::new();
     for (at, set) in sets.iter().enumerate() {
         let told = format!("head {}: {} examples", set.name, set.rows.len());
@@ -136,11 +140,11 @@ pub fn train(
         heads.by_name.insert(set.name.to_owned(), head);
         held_out.push((set.name.to_owned(), report));
     }
-    if let Some(set) = tagged {
-        progress(1.0, &format!("head {EMOTIONS}: {} examples", set.len()));
+    for set in tagged {
+        progress(1.0, &format!("head {}: {} examples", set.name, set.len()));
         let (head, report) = set.train(&read, options)?;
-        heads.by_name.insert(EMOTIONS.to_owned(), head);
-        held_out.push((EMOTIONS.to_owned(), report));
+        heads.by_name.insert(set.name.to_owned(), head);
+        held_out.push((set.name.to_owned(), report));
     }
     heads.version = version(examples);
     if let Some(tuned) = tuned {
@@ -157,6 +161,11 @@ struct ReadExamples {
     width: usize,
     /// Where the middle layers' numbers are in it.
     middle: Range<usize>,
+    /// The vectors of heads whose labels do not exclude each other: they see what was said before.
+    /// Empty where there are none.
+    in_context: Vec<Sparse>,
+    /// Length of one of those.
+    width_in_context: usize,
     /// What layers are tuned on, where they are.
     readings: Vec<Reading>,
 }
@@ -173,16 +182,23 @@ impl ReadExamples {
             vectors: Vec::with_capacity(examples.len()),
             width: 0,
             middle: 0..0,
+            in_context: Vec::new(),
+            width_in_context: 0,
             readings: Vec::new(),
         };
+        let is_tagged = |example: &Example| TAGGED.iter().any(|head| example.tags(head).is_some());
+        let tagged = examples.iter().any(is_tagged);
         for batch in examples.chunks(BATCH) {
             let texts: Vec<String> = batch.iter().map(|example| example.text.clone()).collect();
             let readings = encoder.read_batch(&texts)?;
             for (text, reading) in texts.iter().zip(&readings) {
-                let dense = features(text, reading, None);
+                let dense = features(text, reading);
                 read.width = dense.len();
                 read.middle = middle_layers(encoder.dimension(), dense.len());
                 read.vectors.push(Sparse::new(&dense));
+            }
+            if tagged {
+                read.add_in_context(encoder, batch, &readings)?;
             }
             if keep_readings {
                 read.readings.extend(readings);
@@ -191,6 +207,33 @@ impl ReadExamples {
             progress(done, "reading the examples");
         }
         Ok(read)
+    }
+
+    fn add_in_context(
+        &mut self,
+        encoder: &Encoder,
+        batch: &[Example],
+        readings: &[Reading],
+    ) -> Result<(), TrainError> {
+        let behind = batch.iter().map(|example| {
+            let before = example.before.as_deref()?;
+            Some(in_context(before, &example.text))
+        });
+        let behind: Vec<Option<String>> = behind.collect();
+        let texts: Vec<String> = behind.iter().flatten().cloned().collect();
+        let mut contexts = encoder.read_batch(&texts)?.into_iter();
+        for ((example, reading), behind) in batch.iter().zip(readings).zip(&behind) {
+            let context = behind.as_ref().and_then(|_| contexts.next());
+            let context = context.map_or_else(|| reading.embedding.clone(), |own| own.embedding);
+            let own = features(&example.text, reading);
+            let any = Kind::AnyOf {
+                thresholds: Vec::new(),
+            };
+            let dense = Features::new(own, None, context).seen_by(&any);
+            self.width_in_context = dense.len();
+            self.in_context.push(Sparse::new(&dense));
+        }
+        Ok(())
     }
 }
 

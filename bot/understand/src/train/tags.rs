@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use super::{ReadExamples, TrainError, TrainOptions, fitted_head};
 use crate::examples::{Example, Part, part_of};
 use crate::head::{Head, Kind, sigmoids};
-use crate::heads::EMOTIONS;
 use crate::metrics::{HeldOut, Tagged};
 use crate::solver::{Parameters, Regression, Told};
 
@@ -20,6 +19,8 @@ const LEAST: usize = 5;
 
 /// The examples of the head, and its labels.
 pub(super) struct TaggedSet {
+    /// Name of the head.
+    pub(super) name: &'static str,
     labels: Vec<String>,
     rows: Vec<Row>,
 }
@@ -40,15 +41,15 @@ struct Judged {
 }
 
 impl TaggedSet {
-    /// The examples with emotions; `None` where fewer than two of these have enough.
-    pub(super) fn gather(examples: &[Example]) -> Option<Self> {
+    /// The examples with labels for the head `name`; `None` where fewer than two labels have enough.
+    pub(super) fn gather(name: &'static str, examples: &[Example]) -> Option<Self> {
         let tagged = || {
             let examples = examples.iter().enumerate();
-            examples.filter_map(|(at, example)| Some((at, example, example.emotions.as_ref()?)))
+            examples.filter_map(|(at, example)| Some((at, example, example.tags(name)?)))
         };
         let all: BTreeSet<&String> = tagged().flat_map(|(_, _, own)| own).collect();
         let labels: Vec<String> = all.into_iter().cloned().collect();
-        let row = |(example, text, own): (usize, &Example, &Vec<String>)| Row {
+        let row = |(example, text, own): (usize, &Example, &[String])| Row {
             example,
             own: (0..labels.len())
                 .filter(|at| own.contains(&labels[*at]))
@@ -59,7 +60,7 @@ impl TaggedSet {
         let is_enough =
             |at: &usize| rows.iter().filter(|row| row.own.contains(at)).count() >= LEAST;
         let enough = (0..labels.len()).filter(is_enough).count();
-        (enough >= 2).then_some(Self { labels, rows })
+        (enough >= 2).then_some(Self { name, labels, rows })
     }
 
     /// How many examples there are.
@@ -73,7 +74,7 @@ impl TaggedSet {
         read: &ReadExamples,
         options: TrainOptions,
     ) -> Result<(Head, HeldOut), TrainError> {
-        let nothing = Parameters::zero(read.width, self.labels.len());
+        let nothing = Parameters::zero(read.width_in_context, self.labels.len());
         let (seen, learnt) = self.fit(read, options, nothing, |part| part == Part::Train)?;
         let judged = self.judge(&seen, read);
         let setting: Vec<&Judged> = judged.iter().filter(|row| sets(row.part)).collect();
@@ -100,23 +101,23 @@ impl TaggedSet {
         let rows = self.rows.iter().filter(|row| chosen(row.part));
         let regression = Regression {
             rows: rows
-                .filter_map(|row| Some((read.vectors.get(row.example)?, &*row.own)))
+                .filter_map(|row| Some((read.in_context.get(row.example)?, &*row.own)))
                 .collect(),
-            width: read.width,
+            width: read.width_in_context,
             classes: self.labels.len(),
             told: Told::AnyOf,
             penalty: 1.0 / f64::from(options.c * LOOSENESS),
             held_back: (0..0, 1.0),
         };
-        fitted_head(EMOTIONS, &self.labels, &regression, start, options)
+        fitted_head(self.name, &self.labels, &regression, start, options)
     }
 
     fn judge(&self, head: &Head, read: &ReadExamples) -> Vec<Judged> {
         let rows = self.rows.iter().filter(|row| row.part != Part::Train);
         let judge = |row: &Row| {
-            let vector = read.vectors.get(row.example)?;
+            let vector = read.in_context.get(row.example)?;
             Some(Judged {
-                logits: head.logits(&vector.to_dense(read.width)),
+                logits: head.logits(&vector.to_dense(read.width_in_context)),
                 own: row.own.clone(),
                 part: row.part,
             })
@@ -197,6 +198,7 @@ fn threshold(step: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heads::EMOTIONS;
 
     fn judged(logit: f32, has: bool) -> Judged {
         Judged {
@@ -239,9 +241,9 @@ mod tests {
             examples.push(example(&format!("{n}"), Some(&["joy", "anger"])));
         }
         examples.push(example("table", Some(&[])));
-        let set = TaggedSet::gather(&examples).unwrap();
+        let set = TaggedSet::gather(EMOTIONS, &examples).unwrap();
         assert_eq!((set.len(), set.labels.len()), (LEAST + 1, 2));
         assert_eq!(set.rows.last().unwrap().own, [0_usize; 0]);
-        assert!(TaggedSet::gather(&examples[..3]).is_none());
+        assert!(TaggedSet::gather(EMOTIONS, &examples[..3]).is_none());
     }
 }

@@ -37,11 +37,12 @@ impl Tuned {
         progress: &mut impl FnMut(f32, &str),
     ) -> Result<Self, TrainError> {
         let base = encoder.upper_layers()?;
+        let (attention_heads, epsilon) = encoder.layer_settings()?;
         let tuning = Tuning {
             size: Size {
                 width: encoder.dimension(),
-                attention_heads: encoder.attention_heads(),
-                epsilon: f64::from(encoder.epsilon()),
+                attention_heads,
+                epsilon: f64::from(epsilon),
             },
             layers: &base,
             labels: sets.iter().map(|set| set.labels.len()).collect(),

@@ -1,7 +1,6 @@
 use understand::{Language, Ranking, Scored};
 
 use super::*;
-use crate::prompts::Prompts;
 
 fn scored(label: &str, probability: f32) -> Scored {
     Scored {
@@ -23,6 +22,9 @@ fn understood(intent: (&str, f32), concern: (&str, f32)) -> Understanding {
         sentiment: ranking("neutral", 0.9),
         concern: ranking(concern.0, concern.1),
         emotions: Ranking::new(Vec::new()),
+        asks: Vec::new(),
+        acts: Vec::new(),
+        in_context: None,
         language: Language::english(),
         embedding: retrieval::Embedding::normalised(vec![1.0, 0.0]).unwrap(),
     }
@@ -39,18 +41,13 @@ fn decided(
     understanding: &Understanding,
     change: impl Fn(&mut Signals<'_>),
 ) -> Decision {
-    let prompts = Prompts::builtin().unwrap();
-    let pack = prompts.pack("en");
-    let lower = text.to_lowercase();
     let mut signals = Signals {
-        text: &lower,
+        text,
         understanding,
-        follow: Follow::of(text, pack),
         angry: 0,
         declined: false,
         pending: None,
         pressed: None,
-        pack,
     };
     change(&mut signals);
     decide(&signals, &Policy::default())
@@ -112,38 +109,18 @@ fn half_an_attack_and_half_a_question_for_others_data_is_declined() {
     );
 }
 
-#[test]
-fn who_asks_what_the_bot_is_is_told() {
-    for text in [
-        "are you a bot?",
-        "Are you human",
-        "am i talking to a real person?",
-        "Am I talking to a bot right now?",
-        "is this a robot",
-        "is this an AI or a person?",
-        "r u a bot",
-        "eres un robot",
-        "你是机器人吗？",
-    ] {
-        let decision = decided(text, &plain(), |_| {});
-        assert_eq!(decision.reaction, Reaction::About, "{text}");
-        assert_eq!(decision.rule, "asks what the bot is");
-    }
+/// The same, doing `act` in the dialogue.
+fn doing(act: &str, mut understanding: Understanding) -> Understanding {
+    understanding.acts.push(scored(act, 0.9));
+    understanding
 }
 
 #[test]
-fn who_asks_about_a_thing_is_not_told_what_the_bot_is() {
-    for text in [
-        "Is this machine washable?",
-        "is this water bottle dishwasher safe?",
-        "Is this both for men and women?",
-        "are you open at the bottom of the hill?",
-        "is this person allowed to collect my parcel for me?",
-        "is this scarf machine washable",
-        "can I speak to a human?",
-    ] {
-        assert_eq!(reaction(text, &plain(), 0), Reaction::Answer, "{text}");
-    }
+fn who_asks_what_the_bot_is_is_told() {
+    let asks = doing(act::ABOUT_BOT, plain());
+    let decision = decided("are you a bot?", &asks, |_| {});
+    assert_eq!(decision.reaction, Reaction::About);
+    assert_eq!(decision.rule, "asks what the bot is");
 }
 
 #[test]
@@ -162,9 +139,10 @@ fn a_wish_for_a_person_is_heard() {
 #[test]
 fn an_ellipsis_is_no_wish_for_a_person() {
     let unsure = understood(("contact_human_agent", 0.7), ("none", 0.9));
-    assert_eq!(reaction("And an admin?", &unsure, 0), Reaction::Answer);
+    let again = doing(act::SAME_AGAIN, unsure.clone());
+    assert_eq!(reaction("And an admin?", &again, 0), Reaction::Answer);
     assert_eq!(
-        reaction("And a person?", &unsure, 0),
+        reaction("I'd want a person", &unsure, 0),
         Reaction::HandOver(HandOverReason::Requested)
     );
 }
@@ -226,9 +204,10 @@ fn small_talk_is_answered_in_kind_unless_it_asks() {
         reaction("thanks, and when will it arrive?", &thanks, 0),
         Reaction::Answer
     );
-    let greeting = understood(("greeting", 0.9), ("none", 0.9));
-    let long = "hello there I would like to know where my order is";
-    assert_eq!(reaction(long, &greeting, 0), Reaction::Answer);
+    let mut greeting = understood(("greeting", 0.9), ("none", 0.9));
+    greeting.asks.push(scored("status", 0.8));
+    let more = "hello, my parcel has not come";
+    assert_eq!(reaction(more, &greeting, 0), Reaction::Answer);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The encoder's file: one `E5S1` image of multilingual-e5-small (Wang et al., 2024), its matrices
+//! The file of the small encoder: one `E5S1` image of multilingual-e5-small (Wang et al., 2024), its matrices
 //! in blocks of 32 four-bit numbers, with the pieces of its tokenizer.
 //!
 //! Layout, little-endian: the magic and a version; nine numbers of the model's shape; the
@@ -6,35 +6,21 @@
 //! directory of tensors by name, and the tensors.
 
 use std::collections::HashMap;
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
 use half::f16;
 
 use super::layer::{Layer, Linear, Norm};
+use crate::encoder::files::Damage;
+use crate::encoder::model::TokenTable;
 
 /// Numbers in a block of a four-bit matrix.
 const BLOCK: usize = 32;
 
 /// Bytes of a block: a scale in 16 bits, and 32 numbers of four.
 const BLOCK_BYTES: usize = 2 + BLOCK / 2;
-
-/// What is wrong with a file.
-#[derive(Debug, thiserror::Error)]
-pub enum Damage {
-    /// It is something else.
-    #[error("it is no encoder of the format E5S1")]
-    Foreign,
-    /// It ends too early.
-    #[error("it ends too early")]
-    Short,
-    /// A part of the model is not there, or not of the size that it must have.
-    #[error("its tensor {0} is missing or of another shape")]
-    Tensor(String),
-    /// Numbers that describe the model contradict each other.
-    #[error("its description makes no sense")]
-    Shape,
-}
 
 /// The model, read.
 pub(super) struct Weights {
@@ -47,14 +33,14 @@ pub(super) struct Weights {
 
 /// How large the model is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Shape {
+pub(in crate::encoder) struct Shape {
     /// Length of a token's state, and of an embedding.
-    pub(super) width: usize,
-    pub(super) layers: usize,
-    pub(super) attention_heads: usize,
+    pub(in crate::encoder) width: usize,
+    pub(in crate::encoder) layers: usize,
+    pub(in crate::encoder) attention_heads: usize,
     /// Length of a state within a layer's feed-forward part.
-    pub(super) inner: usize,
-    pub(super) epsilon: f32,
+    pub(in crate::encoder) inner: usize,
+    pub(in crate::encoder) epsilon: f32,
     tokens: usize,
     positions: usize,
     token_types: usize,
@@ -149,7 +135,7 @@ impl Shape {
             && shape.width.is_multiple_of(shape.attention_heads)
             && shape.width.is_multiple_of(BLOCK)
             && shape.inner.is_multiple_of(BLOCK)
-            && shape.positions > super::MAX_TOKENS
+            && shape.positions > super::MOST_TOKENS
             && shape.token_types > 0
             && (super::MIDDLE_LAYERS[1] + 1..100).contains(&shape.layers);
         if is_sound {
@@ -207,10 +193,9 @@ impl Vocabulary {
     }
 }
 
-impl Table {
-    /// Adds the vectors of `tokens` to `states`, one after the other from the first position.
+impl TokenTable for Table {
     /// A number that no token has is passed over.
-    pub(super) fn look_up(&self, tokens: &[u32], states: &mut Vec<f32>) {
+    fn look_up(&self, tokens: &[u32], states: &mut Vec<f32>) -> io::Result<()> {
         let row_bytes = self.width / BLOCK * BLOCK_BYTES;
         let rows = self.file.get(self.rows.clone()).unwrap_or_default();
         for (token, position) in tokens.iter().zip(self.positions.chunks_exact(self.width)) {
@@ -219,6 +204,7 @@ impl Table {
             let own = unpacked(row);
             states.extend(own.iter().zip(position).map(|(own, place)| own + place));
         }
+        Ok(())
     }
 }
 

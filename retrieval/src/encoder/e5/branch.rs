@@ -9,9 +9,11 @@ use std::sync::Arc;
 use ort::session::Session;
 use parking_lot::Mutex;
 
+use super::graph;
 use super::layer::Layer;
-use super::{BATCH, Encoder, EncoderError, Reading, graph, load_runtime, mean, session_options};
-use crate::embedding::Embedding;
+use crate::embedding::{Embedding, NoDirection};
+use crate::encoder::session::{load_runtime, options, run};
+use crate::encoder::{BATCH, Encoder, EncoderError, Reading, mean};
 
 /// Layer behind which a [`Branch`] goes on.
 pub const BRANCHES_AT: usize = 8;
@@ -37,20 +39,19 @@ impl Branch {
     /// # Errors
     /// [`EncoderError::Branch`] where they do not fit the encoder, [`EncoderError::Model`].
     pub fn new(encoder: &Encoder, layers: &[Layer]) -> Result<Self, EncoderError> {
-        let model = &encoder.model;
-        let width = model.shape.width;
-        if layers.is_empty() || !layers.iter().all(|layer| layer.fits(width)) {
+        let shape = encoder.shape().ok_or(EncoderError::Branch)?;
+        if layers.is_empty() || !layers.iter().all(|layer| layer.fits(shape.width)) {
             return Err(EncoderError::Branch);
         }
-        let runtime = load_runtime(&model.files.runtime)?;
+        let runtime = load_runtime(&encoder.loaded.files.runtime)?;
         let last = BRANCHES_AT + layers.len();
-        let session = session_options(&runtime, model.threads).and_then(|options| {
+        let session = options(&runtime, encoder.loaded.threads).and_then(|options| {
             let above = (BRANCHES_AT, layers);
-            graph::session(&model.shape, None, above, &[last], &options)
+            graph::session(shape, None, above, &[last], &options)
         });
         Ok(Self {
             session: Arc::new(Mutex::new(session.map_err(EncoderError::Model)?)),
-            width,
+            width: shape.width,
             last,
         })
     }
@@ -77,10 +78,7 @@ impl Branch {
             .collect())
     }
 
-    fn run(
-        &self,
-        lower: &[&[f32]],
-    ) -> ort::Result<Vec<Result<Embedding, crate::embedding::NoDirection>>> {
+    fn run(&self, lower: &[&[f32]]) -> ort::Result<Vec<Result<Embedding, NoDirection>>> {
         let longest = lower.iter().map(|states| states.len()).max();
         let longest = longest.unwrap_or_default();
         let mut states = Vec::with_capacity(lower.len() * longest);
@@ -90,7 +88,7 @@ impl Branch {
         }
         let lengths: Vec<usize> = lower.iter().map(|own| own.len() / self.width).collect();
         let mut session = self.session.lock();
-        graph::run(&mut session, states, &lengths, &[self.last], |states| {
+        run(&mut session, states, &lengths, &[self.last], |_, states| {
             mean(states.first().copied().unwrap_or_default(), self.width)
         })
     }

@@ -1,0 +1,114 @@
+//! What the encoders have in common, and what each of them brings.
+
+use std::collections::HashSet;
+use std::io;
+use std::ops::Range;
+
+use ort::session::Session;
+use parking_lot::Mutex;
+
+use super::e5::Shape;
+use crate::similarity::Similarity;
+
+/// Stands for a space in front of a word, in the pieces of a vocabulary.
+pub(super) const SPACE: char = '\u{2581}';
+
+/// What a text is to a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What somebody asks or says.
+    Query,
+    /// What may answer it.
+    Passage,
+}
+
+/// What is known of an encoder without its weights.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// Its published name.
+    pub(super) name: &'static str,
+    /// Tokens of a text beyond this many are not read.
+    pub(super) most_tokens: usize,
+    /// A text, with the title that it stands under, as the model was trained to see it.
+    pub(super) prompted: fn(Role, Option<&str>, &str) -> String,
+    /// What its cosines mean.
+    pub(super) similarity: Similarity,
+}
+
+/// A loaded encoder: tokens become states by the table, states become others in the session, and
+/// their mean, projected, is the embedding.
+pub(super) struct Model {
+    pub(super) format: &'static Format,
+    pub(super) session: Mutex<Session>,
+    /// Layers whose states the session gives, the last one last.
+    pub(super) outputs: Vec<usize>,
+    /// Length of a state.
+    pub(super) width: usize,
+    pub(super) tokenizer: Box<dyn Tokenizer>,
+    pub(super) table: Box<dyn TokenTable>,
+    /// What the mean is multiplied by, `width x width`, row by row.
+    pub(super) projection: Option<Vec<f32>>,
+    /// Of an encoder that a branch can go on from.
+    pub(super) shape: Option<Shape>,
+}
+
+/// Cuts texts into tokens.
+pub(super) trait Tokenizer: Send + Sync {
+    /// The tokens of `text`.
+    ///
+    /// # Errors
+    /// Those of the tokenizer.
+    fn tokens(&self, text: &str) -> tokenizers::Result<Vec<u32>>;
+
+    /// The tokens that mark a text's beginning and its end.
+    fn marks(&self) -> (u32, u32);
+
+    /// The words that the model knows as a whole, in small letters.
+    fn words(&self) -> HashSet<String>;
+}
+
+/// Where tokens begin.
+pub(super) trait TokenTable: Send + Sync {
+    /// Adds the vectors of `tokens` to `states`, one after the other from the first position.
+    ///
+    /// # Errors
+    /// Those of the file that they are in.
+    fn look_up(&self, tokens: &[u32], states: &mut Vec<f32>) -> io::Result<()>;
+}
+
+impl Model {
+    /// The tokens of a text that is given in segments, between the marks of its ends and no more than
+    /// the model reads, and where those of each segment are.
+    ///
+    /// # Errors
+    /// Those of the tokenizer.
+    pub(super) fn tokens(&self, segments: &[String]) -> tokenizers::Result<Row> {
+        let (start, end) = self.tokenizer.marks();
+        let most = self.format.most_tokens - 1;
+        let mut tokens = vec![start];
+        let mut places = Vec::with_capacity(segments.len());
+        for segment in segments {
+            let begin = tokens.len();
+            tokens.extend(self.tokenizer.tokens(segment)?);
+            tokens.truncate(most);
+            places.push(begin.min(tokens.len())..tokens.len());
+        }
+        tokens.push(end);
+        Ok(Row { tokens, places })
+    }
+}
+
+/// A text in tokens.
+pub(super) struct Row {
+    pub(super) tokens: Vec<u32>,
+    /// The tokens of each segment that it was given in.
+    pub(super) places: Vec<Range<usize>>,
+}
+
+/// The words among the `pieces` of a vocabulary.
+pub(super) fn words(pieces: impl Iterator<Item = String>) -> HashSet<String> {
+    let words = pieces.filter_map(|piece| piece.strip_prefix(SPACE).map(str::to_lowercase));
+    words
+        .filter(|word| !word.is_empty() && word.chars().all(char::is_alphabetic))
+        .collect()
+}
