@@ -32,15 +32,13 @@ pub(crate) struct Fact {
     pub url: Option<String>,
     /// What it states: one line for each paragraph, list or row of a table.
     pub text: String,
-    /// Similarity in meaning to the question, of a passage or the nearest of its blocks.
+    /// Similarity in meaning to the question, of a passage or the nearest of its lines.
     pub similarity: Option<f32>,
+    /// Similarity of each line of the text, of a passage.
+    #[serde(skip)]
+    pub lines: Vec<f32>,
     /// From a document that customers are not shown.
     pub internal: bool,
-}
-
-/// A document's title, of a `title` that may go on with the headings of one of its passages.
-pub(crate) fn document_title(title: &str) -> &str {
-    title.split(" > ").next().unwrap_or(title)
 }
 
 impl Fact {
@@ -54,6 +52,7 @@ impl Fact {
             url: None,
             text: text.into(),
             similarity: Some(0.6),
+            lines: text.lines().map(|_| 0.6).collect(),
             internal: title.starts_with("Internal"),
         }
     }
@@ -67,6 +66,7 @@ impl Fact {
             url: None,
             text,
             similarity: None,
+            lines: Vec::new(),
             internal: false,
         }
     }

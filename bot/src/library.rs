@@ -274,7 +274,7 @@ impl Hit {
     fn join(&mut self, other: Self) {
         self.similarity = self.similarity.max(other.similarity);
         for (own, theirs) in self.blocks.iter_mut().zip(other.blocks) {
-            own.similarity = own.similarity.max(theirs.similarity);
+            own.join(&theirs);
         }
     }
 }

@@ -105,7 +105,7 @@ pub(crate) struct Draft {
 #[derive(Clone, Debug)]
 pub(crate) struct DraftBlock {
     pub(crate) block: Block,
-    /// The parts of the passage that it is compared by; of several, the nearest counts.
+    /// The parts of the passage that are its lines.
     pub(crate) parts: Range<usize>,
 }
 
@@ -269,7 +269,11 @@ impl Draft {
     fn with_meanings(mut self, embedded: EmbeddedPassage) -> Result<Point, IndexError> {
         let store = |draft: DraftBlock| {
             let parts = embedded.parts.get(draft.parts).unwrap_or_default();
-            let meanings = parts.iter().flatten().map(CompactEmbedding::from);
+            // What is behind the model's last token is as near as the whole.
+            let meaning = |part: &Option<Embedding>| {
+                CompactEmbedding::from(part.as_ref().unwrap_or(&embedded.whole))
+            };
+            let meanings = parts.iter().map(meaning);
             StoredBlock {
                 block: draft.block,
                 meanings: meanings.collect(),

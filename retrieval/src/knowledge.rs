@@ -6,7 +6,6 @@ use language::sentences::Boundaries;
 use serde::Deserialize;
 
 use crate::chunk::{Block, Document, Passage, blocks, chunk};
-use crate::embedding::{CompactEmbedding, Embedding};
 use crate::encoder::{Encoder, Titled};
 use crate::index::{
     Draft, DraftBlock, Index, IndexError, OnProgress, SearchRequest, StoredBlock, point_id,
@@ -33,8 +32,23 @@ pub struct Hit {
 pub struct NearBlock {
     /// The block.
     pub block: Block,
-    /// How near it is in meaning, in `[-1, 1]`.
-    pub similarity: f32,
+    /// How near each of its lines is in meaning, in `[-1, 1]`.
+    pub lines: Vec<f32>,
+}
+
+impl NearBlock {
+    /// How near the nearest of its lines is: of a table, one row will answer.
+    #[must_use]
+    pub fn similarity(&self) -> f32 {
+        self.lines.iter().copied().fold(-1.0, f32::max)
+    }
+
+    /// Makes of each line the nearer of this and the `other` reading of the question.
+    pub fn join(&mut self, other: &Self) {
+        for (own, theirs) in self.lines.iter_mut().zip(&other.lines) {
+            *own = own.max(*theirs);
+        }
+    }
 }
 
 /// What the payload holds.
@@ -156,7 +170,11 @@ impl KnowledgeIndex {
             let stored: Stored = serde_json::from_value(point.payload.into())?;
             let blocks = stored.blocks.into_iter().map(|stored| NearBlock {
                 block: stored.block,
-                similarity: similarity.of(nearest(&stored.meanings, &meaning)),
+                lines: stored
+                    .meanings
+                    .iter()
+                    .map(|line| similarity.of(line.cosine(&meaning)))
+                    .collect(),
             });
             Ok(Hit {
                 passage: stored.passage,
@@ -177,11 +195,6 @@ impl KnowledgeIndex {
     pub async fn optimize(&self) -> Result<(), IndexError> {
         Ok(self.index.store.optimize(COLLECTION).await?)
     }
-}
-
-fn nearest(meanings: &[CompactEmbedding], question: &Embedding) -> f32 {
-    let near = meanings.iter().map(|meaning| meaning.cosine(question));
-    near.max_by(f32::total_cmp).unwrap_or(-1.0)
 }
 
 fn of(document: &str) -> Filter {

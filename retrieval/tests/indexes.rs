@@ -134,9 +134,9 @@ async fn a_hit_tells_how_near_each_of_its_blocks_is() {
             "The blue doors are older than the shop."
         ]
     );
-    let far = blocks[2].similarity;
+    let far = blocks[2].similarity();
     assert!(
-        blocks[1].similarity > blocks[0].similarity && blocks[0].similarity > far,
+        blocks[1].similarity() > blocks[0].similarity() && blocks[0].similarity() > far,
         "{blocks:?}"
     );
 }

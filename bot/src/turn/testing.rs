@@ -160,7 +160,10 @@ impl Shop {
             title: title.into(),
             text: text.into(),
             blocks: blocks
-                .map(|block| NearBlock { block, similarity })
+                .map(|block| NearBlock {
+                    lines: vec![similarity; block.text.lines().count()],
+                    block,
+                })
                 .collect(),
             url: None,
             internal: false,

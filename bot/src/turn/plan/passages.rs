@@ -1,6 +1,6 @@
 //! Finding the passages of a question.
 
-use retrieval::Embedding;
+use retrieval::{Embedding, NearBlock};
 
 use super::super::read::Question;
 use super::super::services::Finder;
@@ -45,20 +45,12 @@ pub(super) async fn find(
         question.text.clone()
     };
     let embedding = in_context.unwrap_or(alone).clone();
-    Ok(found(turn, hits, looked_up, embedding, &question.text))
+    Ok(found(turn, hits, looked_up, embedding))
 }
 
-fn found(
-    turn: &Turn<'_>,
-    hits: Vec<Hit>,
-    query: String,
-    embedding: Embedding,
-    latest: &str,
-) -> Found {
+fn found(turn: &Turn<'_>, hits: Vec<Hit>, query: String, embedding: Embedding) -> Found {
     let prompts = turn.settings.voice.prompts();
     let selection = Selection {
-        query: &query,
-        latest,
         budget: turn.settings.config.retrieval.fact_chars,
         pack: prompts.own_pack(),
         packs: prompts.packs(),
@@ -84,7 +76,7 @@ impl Found {
     pub(super) fn best_similarity(&self) -> f32 {
         let blocks = self.hits.iter().flat_map(|hit| &hit.blocks);
         let passages = self.hits.iter().map(|hit| hit.similarity);
-        let similarity = passages.chain(blocks.map(|block| block.similarity));
+        let similarity = passages.chain(blocks.map(NearBlock::similarity));
         similarity.fold(0.0, f32::max)
     }
 
@@ -103,7 +95,7 @@ impl Found {
             return None;
         }
         let prompts = turn.settings.voice.prompts();
-        let text = select::excerpt(best, &self.query, prompts.own_pack(), prompts.packs());
+        let text = select::excerpt(best, prompts.own_pack(), prompts.packs());
         let source = Source {
             id: best.document.clone(),
             title: best.title.clone(),

@@ -1,16 +1,12 @@
-//! The fewest words of facts that keep the answer in: blocks of the passages found, chosen by what
-//! they share with the question and how near they are in meaning. On two cores every hundred tokens
+//! The fewest words of facts that keep the answer in: blocks of the passages found, chosen by how near
+//! they are to the question in meaning. On two cores every hundred tokens
 //! of prompt cost a second.
 
-use std::collections::HashSet;
-
 use guard::has_placeholder;
-use language::{IdfWeights, Pack, Packs};
-use retrieval::NearBlock;
-use unicode_segmentation::UnicodeSegmentation;
+use language::{Pack, Packs};
 
 use crate::audience::Source;
-use crate::facts::{Fact, FactKind, document_title};
+use crate::facts::{Fact, FactKind};
 use crate::library::Hit;
 
 /// Sources shown under a reply at most.
@@ -18,22 +14,9 @@ const MOST_SOURCES: usize = 3;
 /// Longest excerpt shown at once, in characters.
 const EXCERPT_CHARS: usize = 320;
 
-/// How much meaning counts beside all that words tell.
-const SIMILARITY_WEIGHT: f32 = 6.0;
-/// How much a title that the question names counts: "Blue Account" is not about "True Blue Account".
-const TITLE_WEIGHT: f32 = 1.2;
-/// Length of a usual block, in characters.
-const USUAL_CHARS: f32 = 200.0;
-/// Length below which a block gains nothing by being short.
-const SCRAP_CHARS: usize = 80;
-
 /// What facts are selected for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Selection<'a> {
-    /// The question, with what it follows.
-    pub(super) query: &'a str,
-    /// The message itself.
-    pub(super) latest: &'a str,
     /// Characters to spend.
     pub(super) budget: usize,
     /// The language of the pages.
@@ -45,40 +28,17 @@ pub(super) struct Selection<'a> {
 struct Candidate {
     hit: usize,
     position: usize,
+    /// Its lines, each with its similarity to the question.
+    lines: Vec<(String, f32)>,
     text: String,
-    words: HashSet<String>,
     similarity: f32,
-    score: f32,
 }
 
 /// The blocks of `hits` that belong to the question, joined by passage, the document of the best
 /// block first.
 pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
     let mut candidates = candidates(hits, selection);
-    let rarity = IdfWeights::among(candidates.iter().map(|candidate| &candidate.words));
-    let query = words(selection.query);
-    let latest = words(selection.latest);
-    let asks_amount = asks_amount(selection.latest);
-    for candidate in &mut candidates {
-        let Some(hit) = hits.get(candidate.hit) else {
-            continue;
-        };
-        let mut context = candidate.words.clone();
-        context.extend(words(&hit.title));
-        let has_amount = candidate.text.contains(|c: char| c.is_ascii_digit());
-        // A table is long because it has rows, of which one will answer.
-        let rows = candidate.text.lines().map(|row| row.chars().count());
-        // A scrap shares its one word with the question and answers nothing.
-        let length = rows.max().unwrap_or(0).max(SCRAP_CHARS) as f32 / USUAL_CHARS;
-        let score = rarity.share(&query, &context)
-            + rarity.share(&latest, &candidate.words)
-            + 0.9 / (1.0 + candidate.hit as f32)
-            + TITLE_WEIGHT * title_fit(&hit.title, selection.query, selection.pack)
-            + if asks_amount && has_amount { 0.25 } else { 0.0 };
-        // A long block shares words with any question, and costs what two short ones do.
-        candidate.score = score / (1.0 + length).sqrt() + SIMILARITY_WEIGHT * candidate.similarity;
-    }
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    candidates.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     let mut chosen: Vec<Candidate> = Vec::new();
     let mut spent = 0;
     for candidate in candidates {
@@ -104,10 +64,8 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
 }
 
 /// The blocks of the hit that answer best, in order, short enough to be read at a glance.
-pub(super) fn excerpt(hit: &Hit, query: &str, pack: &Pack, packs: &Packs) -> String {
+pub(super) fn excerpt(hit: &Hit, pack: &Pack, packs: &Packs) -> String {
     let selection = Selection {
-        query,
-        latest: query,
         budget: EXCERPT_CHARS,
         pack,
         packs,
@@ -139,20 +97,20 @@ pub(super) fn sources(facts: &[Fact]) -> Vec<Source> {
 fn candidates(hits: &[Hit], selection: &Selection<'_>) -> Vec<Candidate> {
     let mut all = Vec::new();
     for (hit, found) in hits.iter().enumerate() {
-        for (position, NearBlock { block, similarity }) in found.blocks.iter().enumerate() {
-            let text = sayable(&block.text, selection);
-            if text.is_empty() {
+        for (position, near) in found.blocks.iter().enumerate() {
+            let lines = near.block.text.lines().zip(&near.lines);
+            let lines = lines.map(|(line, similarity)| (sayable(line, selection), *similarity));
+            let lines: Vec<(String, f32)> = lines.filter(|(line, _)| !line.is_empty()).collect();
+            if lines.is_empty() {
                 continue;
             }
-            let mut words = words(&text);
-            words.extend(self::words(&block.heading));
+            let texts: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
             all.push(Candidate {
                 hit,
                 position,
-                text,
-                words,
-                similarity: *similarity,
-                score: 0.0,
+                text: texts.join("\n"),
+                similarity: lines.iter().map(|(_, near)| *near).fold(-1.0, f32::max),
+                lines,
             });
         }
     }
@@ -167,6 +125,8 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
                 fact.similarity = fact.similarity.map(|known| known.max(candidate.similarity));
                 fact.text.push('\n');
                 fact.text.push_str(&candidate.text);
+                fact.lines
+                    .extend(candidate.lines.iter().map(|(_, near)| near));
             }
             _ => {
                 let Some(hit) = hits.get(candidate.hit) else {
@@ -181,6 +141,7 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
                         url: hit.url.clone(),
                         text: candidate.text.clone(),
                         similarity: Some(hit.similarity.max(candidate.similarity)),
+                        lines: candidate.lines.iter().map(|(_, near)| *near).collect(),
                         internal: hit.internal,
                     },
                 ));
@@ -190,24 +151,15 @@ fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
     facts.into_iter().map(|(_, fact)| fact).collect()
 }
 
-/// A block without the sentences that are nothing for a customer, or have a hole in them.
-fn sayable(block: &str, selection: &Selection<'_>) -> String {
+/// A line without the sentences that are nothing for a customer, or have a hole in them.
+fn sayable(line: &str, selection: &Selection<'_>) -> String {
     let is_sayable =
         |sentence: &String| !names_a_tool(sentence) && !has_placeholder(selection.packs, sentence);
-    let keep = |line: &str| -> String {
-        if is_sayable(&line.to_owned()) {
-            return line.to_owned();
-        }
-        selection
-            .pack
-            .boundaries()
-            .split(line)
-            .into_iter()
-            .filter(is_sayable)
-            .collect()
-    };
-    let lines = block.lines().map(keep).filter(|line| !line.is_empty());
-    lines.collect::<Vec<_>>().join("\n")
+    if is_sayable(&line.to_owned()) {
+        return line.to_owned();
+    }
+    let sentences = selection.pack.boundaries().split(line).into_iter();
+    sentences.filter(is_sayable).collect()
 }
 
 /// Internal procedures name tools and codes (`open_account_4821`): nothing for a customer.
@@ -225,71 +177,17 @@ fn names_a_tool(sentence: &str) -> bool {
         })
 }
 
-/// Share of the title's words, headings aside, that the question has.
-fn title_fit(title: &str, query: &str, pack: &Pack) -> f32 {
-    let content = |text: &str| -> HashSet<String> { pack.content(text).into_iter().collect() };
-    let (title, query) = (content(document_title(title)), content(query));
-    let shared = title.intersection(&query).count();
-    shared as f32 / title.len().max(1) as f32
-}
-
-fn asks_amount(text: &str) -> bool {
-    const AMOUNT: &[&str] = &[
-        "how much",
-        "how many",
-        "how long",
-        "how quickly",
-        "how fast",
-        "how high",
-        "how old",
-        "what rate",
-        "fee",
-        "cost",
-        "price",
-        "limit",
-        "percent",
-        "rate",
-        "apy",
-        "apr",
-        "when",
-        "hours",
-        "days",
-        "max",
-        "minimum",
-        "charge",
-        "balance",
-        "discount",
-    ];
-    let lower = text.to_lowercase();
-    AMOUNT.iter().any(|word| lower.contains(word))
-}
-
-fn words(text: &str) -> HashSet<String> {
-    text.unicode_words()
-        .map(|word| {
-            let lower = word.to_lowercase();
-            lower
-                .strip_suffix('s')
-                .filter(|short| short.len() > 3)
-                .unwrap_or(&lower)
-                .to_owned()
-        })
-        .filter(|word| word.chars().count() > 1)
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use language::sentences::Boundaries;
+    use retrieval::NearBlock;
 
     use super::*;
     use crate::prompts::Prompts;
 
-    fn select(hits: &[Hit], query: &str, budget: usize) -> Vec<Fact> {
+    fn select(hits: &[Hit], budget: usize) -> Vec<Fact> {
         let prompts = Prompts::builtin().unwrap();
         let selection = Selection {
-            query,
-            latest: query,
             budget,
             pack: prompts.own_pack(),
             packs: prompts.packs(),
@@ -306,8 +204,8 @@ mod tests {
             blocks: retrieval::blocks(text, &Boundaries::default())
                 .into_iter()
                 .map(|block| NearBlock {
+                    lines: vec![0.6; block.text.lines().count()],
                     block,
-                    similarity: 0.6,
                 })
                 .collect(),
             url: None,
@@ -317,34 +215,23 @@ mod tests {
     }
 
     #[test]
-    fn the_sentence_that_answers_survives_a_small_budget() {
-        let long = "Our garden is lovely in spring and nobody ever hurries there. \
-            The monthly fee of the account is $20. \
-            Branches open early on the days before a holiday, and close late on those after it. \
-            Statements are sent by post in the first week of the month, or by e-mail if you prefer.";
-        let hits = [
-            hit("a", "Accounts", long),
-            hit("b", "Garden", "Roses need water every day."),
-        ];
-        let query = "what is the monthly fee?";
-        let facts = select(&hits, query, 45);
-        assert_eq!(facts.len(), 1);
-        assert_eq!(facts[0].text, "The monthly fee of the account is $20.");
-    }
-
-    #[test]
-    fn what_is_near_in_meaning_is_chosen_before_what_shares_a_word() {
+    fn the_nearest_sentence_survives_a_small_budget() {
         let text = "The reply card is blue, and the card is printed on paper.\n\n\
             We take Visa and Mastercard, credit or debit.";
-        let mut hits = [hit("p", "Paying", text)];
-        hits[0].blocks[0].similarity = 0.1;
-        let query = "which card can I pay with?";
-        let budget = 60;
-        let facts = select(&hits, query, budget);
+        let mut near = hit("p", "Paying", text);
+        near.blocks[0].lines = vec![0.1];
+        let garden = hit(
+            "b",
+            "Garden",
+            "Roses need water every day, and in summer twice.",
+        );
+        let facts = select(&[near, garden], 60);
+        assert_eq!(facts.len(), 1);
         assert_eq!(
             facts[0].text,
             "We take Visa and Mastercard, credit or debit."
         );
+        assert_eq!(facts[0].lines, [0.6]);
     }
 
     #[test]
@@ -352,19 +239,18 @@ mod tests {
         let policy = |ordinal, text, similarity| {
             let mut hit = hit("policy", "Returns", text);
             hit.ordinal = ordinal;
-            hit.blocks[0].similarity = similarity;
+            hit.blocks[0].lines = vec![similarity];
             hit
         };
         let mut other = hit("gifts", "Gifts", "A gift comes back with its card.");
-        other.blocks[0].similarity = 0.2;
+        other.blocks[0].lines = vec![0.2];
         let hits = [
             other,
             policy(2, "Your money comes back within 3 days.", 0.9),
             policy(0, "You have 30 days to send things back.", 0.7),
         ];
-        let query = "what is your return policy?";
         let budget = 300;
-        let texts: Vec<String> = select(&hits, query, budget)
+        let texts: Vec<String> = select(&hits, budget)
             .into_iter()
             .map(|fact| fact.text)
             .collect();
@@ -381,9 +267,8 @@ mod tests {
     #[test]
     fn a_small_table_stays_whole_though_one_row_is_asked_for() {
         let table = "## Standard delivery\n\n| Where to | Price |\n| --- | --- |\n| Ireland | €4.90 |\n| Rest of the Union | €6.90 |";
-        let query = "what does delivery to Porto cost?";
         let budget = 300;
-        let facts = select(&[hit("d", "Delivery", table)], query, budget);
+        let facts = select(&[hit("d", "Delivery", table)], budget);
         assert!(facts[0].text.contains("Ireland: Price €4.90"), "{facts:?}");
         assert!(
             facts[0].text.contains("Rest of the Union: Price €6.90"),
@@ -398,7 +283,7 @@ mod tests {
             internal: true,
             ..hit("i", "Opening", text)
         }];
-        let facts = select(&hits, "how old", 500);
+        let facts = select(&hits, 500);
         assert_eq!(facts[0].text, "The customer must be 18.");
         assert!(
             sources(&facts).is_empty(),

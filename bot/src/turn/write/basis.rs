@@ -5,35 +5,19 @@
 use std::collections::HashSet;
 
 use guard::{Guard, is_invitation, values};
-use language::{IdfWeights, Pack, sentences};
+use language::{Pack, sentences};
 use retrieval::Embedding;
 
 use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use crate::audience::Source;
-use crate::facts::{Fact, FactKind, document_title};
+use crate::facts::{Fact, FactKind};
 
 /// Longest quotation of one piece, in characters; longer lines are cut into sentences and items.
 const PIECE_CHARS: usize = 200;
 /// Longest excerpt shown where the model has no answer, in characters.
 const EXCERPT_CHARS: usize = 320;
-/// Pieces whose meaning is compared with the question's, the best by their words.
-const SHORTLIST: usize = 10;
-
-/// How much meaning counts beside words.
-const SIMILARITY_WEIGHT: f32 = 2.5;
-/// Each part of what words count.
-const WORDS_WEIGHT: f32 = 0.7;
-/// How much it counts that a piece has a number at all.
-const VALUE_WEIGHT: f32 = 0.15;
-
-/// From this score on a piece is certain enough to stand beside the model's words.
-const CERTAIN: f32 = 2.3;
-/// The same where the model's words hold a value, which may be all that was asked.
-const CERTAIN_BESIDE_A_VALUE: f32 = 2.55;
-/// From this score on a piece is worth showing where there is no answer, if it comes near the best.
-const WORTH_SHOWING: f32 = 1.2;
-/// Share of the best piece's score that the others in an excerpt need.
+/// Share of the best piece's similarity that the others in an excerpt need.
 const NEAR_THE_BEST: f32 = 0.75;
 /// Share of a piece's words from which a verdict has told it.
 const TOLD: f32 = 0.8;
@@ -42,10 +26,20 @@ const TOLD: f32 = 0.8;
 #[derive(Debug)]
 pub(super) struct Basis {
     pieces: Vec<Piece>,
+    near: Near,
     /// Values of the question, which a verdict would have to compare.
     asked: HashSet<String>,
     /// The language of the facts.
     pack: Pack,
+}
+
+/// From which similarity on a piece is good enough.
+#[derive(Clone, Copy, Debug)]
+struct Near {
+    /// To stand beside the model's words.
+    certain: f32,
+    /// To be shown where there is no answer.
+    worth_showing: f32,
 }
 
 /// A sentence, row or short list of a fact.
@@ -54,8 +48,8 @@ pub(super) struct Piece {
     pub(super) text: String,
     /// Its document, for a client; `None` for the catalogue's own words.
     pub(super) source: Option<Source>,
-    title: String,
-    score: f32,
+    /// How near it is to the question in meaning.
+    similarity: f32,
 }
 
 /// What a reply lacks.
@@ -76,19 +70,21 @@ pub(super) async fn basis(
     embedding: &Embedding,
 ) -> Result<Basis, TurnError> {
     let pack = turn.settings.voice.prompts().own_pack();
-    let floor = turn.settings.config.retrieval.floor;
-    let mut pieces = pieces(facts, question, floor, pack);
-    pieces.truncate(SHORTLIST);
-    let told = pieces
-        .iter()
-        .map(|piece| format!("{}: {}", piece.title, piece.text));
-    let similarity = finder.similarity(embedding, told.collect()).await?;
-    for (piece, similarity) in pieces.iter_mut().zip(similarity) {
-        piece.score += SIMILARITY_WEIGHT * similarity;
+    let retrieval = &turn.settings.config.retrieval;
+    let mut facts = facts.to_vec();
+    for fact in &mut facts {
+        if fact.kind == FactKind::Product {
+            let lines = fact.text.lines().map(str::to_owned).collect();
+            fact.lines = finder.similarity(embedding, lines).await?;
+        }
     }
-    pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let near = Near {
+        certain: retrieval.clear,
+        worth_showing: retrieval.floor,
+    };
     Ok(Basis {
-        pieces,
+        pieces: pieces(&facts, pack),
+        near,
         asked: value_set(question, pack),
         pack: pack.clone(),
     })
@@ -99,6 +95,10 @@ impl Basis {
     pub(super) fn empty(pack: &Pack) -> Self {
         Self {
             pieces: Vec::new(),
+            near: Near {
+                certain: 1.0,
+                worth_showing: 1.0,
+            },
             asked: HashSet::new(),
             pack: pack.clone(),
         }
@@ -108,12 +108,7 @@ impl Basis {
     /// says enough, or nothing is certain.
     pub(super) fn missing_from(&self, reply: &str, guard: &Guard) -> Option<Missing<'_>> {
         let said = value_set(reply, &self.pack);
-        let least = if said.is_subset(&self.asked) {
-            CERTAIN
-        } else {
-            CERTAIN_BESIDE_A_VALUE
-        };
-        let mut certain = self.pieces.iter().take_while(|piece| piece.score >= least);
+        let mut certain = self.certain();
         let piece = certain.find(|piece| guard.check(&piece.text).is_ok())?;
         let has_new = !value_set(&piece.text, &self.pack).is_subset(&said);
         let verdict = guard.is_verdict(reply);
@@ -131,17 +126,27 @@ impl Basis {
     /// bear it: "yes, you get 20 % off" was the customer's wish.
     pub(super) fn agrees_without_a_rule(&self, reply: &str, guard: &Guard) -> bool {
         let repeats = !value_set(reply, &self.pack).is_disjoint(&self.asked);
-        let is_certain = |piece: &Piece| piece.score >= CERTAIN && guard.check(&piece.text).is_ok();
-        repeats && guard.is_verdict(reply) && !self.pieces.iter().any(is_certain)
+        let mut certain = self.certain();
+        repeats && guard.is_verdict(reply) && !certain.any(|piece| guard.check(&piece.text).is_ok())
+    }
+
+    /// The pieces that may stand beside the model's words.
+    fn certain(&self) -> impl Iterator<Item = &Piece> {
+        let pieces = self.pieces.iter();
+        pieces.take_while(|piece| piece.similarity >= self.near.certain)
     }
 
     /// The nearest pieces' words, short enough to be read at a glance, with the source of the first;
     /// `None` when none is near.
     pub(super) fn excerpt(&self) -> Option<(String, Option<Source>)> {
         let best = self.pieces.first()?;
-        let least = WORTH_SHOWING.max(best.score * NEAR_THE_BEST);
+        let least = self.near.worth_showing.max(best.similarity * NEAR_THE_BEST);
         let mut text = String::new();
-        for piece in self.pieces.iter().take_while(|piece| piece.score >= least) {
+        for piece in self
+            .pieces
+            .iter()
+            .take_while(|piece| piece.similarity >= least)
+        {
             let fits = text.chars().count() + piece.text.chars().count() < EXCERPT_CHARS;
             if text.is_empty() || fits {
                 sentences::append(&mut text, &piece.text);
@@ -151,43 +156,26 @@ impl Basis {
     }
 }
 
-/// The pieces of product descriptions, and of knowledge that customers may see and that is near
-/// enough; best by their words first.
-fn pieces(facts: &[Fact], question: &str, floor: f32, pack: &Pack) -> Vec<Piece> {
+/// The pieces of product descriptions, and of knowledge that customers may see; nearest first.
+fn pieces(facts: &[Fact], pack: &Pack) -> Vec<Piece> {
     let shown = facts.iter().filter(|fact| match fact.kind {
-        FactKind::Knowledge => !fact.internal && fact.similarity >= Some(floor),
+        FactKind::Knowledge => !fact.internal,
         FactKind::Product => true,
         FactKind::Order | FactKind::Profile => false,
     });
-    let mut all: Vec<(Piece, HashSet<String>)> = Vec::new();
+    let mut pieces: Vec<Piece> = Vec::new();
     for fact in shown {
-        let told = fact.text.lines().flat_map(|line| cut(line, pack));
-        for text in told.filter(|text| !is_invitation(pack, text)) {
-            let words = content_set(&format!("{} {text}", fact.title), pack);
-            let piece = Piece {
+        for (line, similarity) in fact.text.lines().zip(&fact.lines) {
+            let told = cut(line, pack).into_iter();
+            let told = told.filter(|text| !is_invitation(pack, text));
+            pieces.extend(told.map(|text| Piece {
                 text,
                 source: fact.as_source(),
-                title: document_title(&fact.title).to_owned(),
-                score: 0.0,
-            };
-            all.push((piece, words));
+                similarity: *similarity,
+            }));
         }
     }
-    let idf = IdfWeights::among(all.iter().map(|(_, words)| words));
-    let asked = content_set(question, pack);
-    let score = |(mut piece, in_context): (Piece, HashSet<String>)| {
-        let own = content_set(&piece.text, pack);
-        let title = content_set(&piece.title, pack);
-        let title_fit = title.intersection(&asked).count() as f32 / title.len().max(1) as f32;
-        let words = idf.share(&asked, &in_context) + idf.share(&asked, &own) + title_fit;
-        let has_value = !values(&piece.text, Some(pack)).is_empty();
-        let score = WORDS_WEIGHT * words + if has_value { VALUE_WEIGHT } else { 0.0 };
-        let length = piece.text.chars().count() as f32 / PIECE_CHARS as f32;
-        piece.score = score / (1.0 + length).sqrt();
-        piece
-    };
-    let mut pieces: Vec<Piece> = all.into_iter().map(score).collect();
-    pieces.sort_by(|a, b| b.score.total_cmp(&a.score));
+    pieces.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     pieces
 }
 
@@ -227,36 +215,51 @@ mod tests {
 
     const QUESTION: &str = "What does the Blue Account charge at a foreign ATM?";
 
+    /// As far from the question in meaning as the numbers say, by line.
+    fn passage(title: &str, text: &str, lines: &[f32]) -> Fact {
+        Fact {
+            lines: lines.to_vec(),
+            ..Fact::passage(title, text)
+        }
+    }
+
     fn facts() -> Vec<Fact> {
         vec![
-            Fact::passage(
+            passage(
                 "ATMs abroad with the Blue Account > Fees",
                 "Foreign ATM fee: the greater of 3% of the withdrawal, or $5.00\n\
                  If you have any questions about a foreign ATM, call 1-800-555.",
+                &[0.8, 0.7],
             ),
-            Fact::passage(
+            passage(
                 "Blue Account at a glance",
                 "Daily ATM limit: $500\nCompanies cannot open the account.",
+                &[0.4, 0.3],
             ),
-            Fact::passage(
+            passage(
                 "Internal: ATM fees",
                 "Foreign ATM fee of the Blue Account: $5.00",
+                &[0.9],
             ),
         ]
     }
 
-    fn basis(question: &str) -> Basis {
+    fn basis_of(question: &str, facts: &[Fact]) -> Basis {
         let prompts = Prompts::builtin().unwrap();
         let pack = prompts.own_pack();
-        let mut pieces = pieces(&facts(), question, 0.3, pack);
-        for piece in &mut pieces {
-            piece.score += SIMILARITY_WEIGHT * 0.6;
-        }
         Basis {
-            pieces,
+            pieces: pieces(facts, pack),
+            near: Near {
+                certain: 0.6,
+                worth_showing: 0.3,
+            },
             asked: value_set(question, pack),
             pack: pack.clone(),
         }
+    }
+
+    fn basis(question: &str) -> Basis {
+        basis_of(question, &facts())
     }
 
     fn guard(question: &str) -> Guard {
@@ -324,16 +327,31 @@ mod tests {
     #[test]
     fn a_yes_that_the_rule_denies_gives_way_to_it() {
         let question = "Is the Blue Account at a glance open to companies?";
-        let rule = ("Companies cannot open the account.".to_owned(), true);
-        assert_eq!(
-            missing(question, "Yes, companies can open one."),
-            Some(rule)
-        );
+        let mut facts = facts();
+        facts[0].lines = vec![0.3, 0.2];
+        facts[1].lines = vec![0.4, 0.8];
+        let basis = basis_of(question, &facts);
+        let reply = "Yes, companies can open one.";
+        let missing = basis.missing_from(reply, &guard(question)).unwrap();
+        assert_eq!(missing.piece.text, "Companies cannot open the account.");
+        assert!(missing.instead);
     }
 
     #[test]
-    fn nothing_is_quoted_that_does_not_belong() {
-        assert_eq!(missing("Do you sell umbrellas?", "No, we do not."), None);
+    fn nothing_is_quoted_that_is_far_from_the_question() {
+        let question = "Do you sell umbrellas?";
+        let mut facts = facts();
+        facts
+            .iter_mut()
+            .flat_map(|fact| &mut fact.lines)
+            .for_each(|near| *near = 0.2);
+        let basis = basis_of(question, &facts);
+        assert!(
+            basis
+                .missing_from("No, we do not.", &guard(question))
+                .is_none()
+        );
+        assert_eq!(basis.excerpt(), None);
     }
 
     #[test]
@@ -341,12 +359,12 @@ mod tests {
         let basis = basis(QUESTION);
         let texts = || basis.pieces.iter().map(|piece| piece.text.as_str());
         assert!(texts().all(|text| !text.contains("1-800")));
-        assert!(
-            basis
-                .pieces
-                .iter()
-                .all(|piece| !piece.title.starts_with("Internal"))
-        );
+        assert!(basis.pieces.iter().all(|piece| {
+            piece
+                .source
+                .as_ref()
+                .is_some_and(|source| !source.title.starts_with("Internal"))
+        }));
     }
 
     #[test]
