@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::Client;
 use support::program::{Program, Running};
+use understand::act;
 
 /// Asks something long, and goes as far as the acknowledgement.
 async fn ask_at_length(client: &mut Client) {
@@ -162,15 +163,25 @@ async fn tuned_layers_are_written_with_their_heads_and_tell_new_messages() {
     let [examples, file] = ["examples.jsonl", "heads.safetensors"].map(|n| folder.path().join(n));
     std::fs::write(&examples, labelled_messages()).unwrap();
     let [examples, out] = [&examples, &file].map(|path| path.to_string_lossy().into_owned());
-    let full = ["--mode", "full", "--epochs", "2"];
-    let output = program.output(&[&["train", &examples, "--out", &out], &full[..]].concat());
+    let train = [
+        "train", &examples, "--out", &out, "--mode", "full", "--epochs", "2",
+    ];
+    let refused = program.output(&train);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("encoder-small"), "{said}");
+
+    let small = folder.path().join("small.toml");
+    std::fs::write(&small, "[models]\nencoder = \"encoder-small\"\n").unwrap();
+    let config = small.to_string_lossy().into_owned();
+    let output = program.output(&[&["--config", &config], &train[..]].concat());
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(said.contains("64 examples"), "{said}");
 
     // Four layers in 8-bit integers.
     assert!(std::fs::metadata(&file).unwrap().len() > 7_000_000);
-    let encoder = frontdesk::load_encoder(&frontdesk::Config::default()).unwrap();
+    let config = frontdesk::Config::load(Some(&small), &toml::Table::new()).unwrap();
+    let encoder = frontdesk::load_encoder(&config).unwrap();
     let heads = understand::Heads::load(&file, &encoder).unwrap();
     let understander = understand::Understander::new(encoder, vec![heads]).unwrap();
     for (text, intent) in [
@@ -181,6 +192,44 @@ async fn tuned_layers_are_written_with_their_heads_and_tell_new_messages() {
         let understood = understander.understand(text, None, english).unwrap();
         assert_eq!(understood.intent.top(), intent, "{text}");
     }
+}
+
+/// What the product's own heads make of messages that are in no training data.
+#[test]
+fn the_heads_tell_what_messages_ask_and_do() {
+    let encoder = frontdesk::load_encoder(&frontdesk::Config::default()).unwrap();
+    let heads = understand::Heads::builtin(&encoder).unwrap();
+    let heads = understand::Understander::new(encoder, heads).unwrap();
+    let read = |text: &str, before: Option<&str>| {
+        let language = heads.language(text, &understand::Language::english());
+        heads.understand(text, before, language).unwrap()
+    };
+    for text in [
+        "are you a bot?",
+        "am i talking to a real person?",
+        "r u a bot",
+        "eres un robot",
+        "你是机器人吗？",
+    ] {
+        assert!(read(text, None).does(act::ABOUT_BOT), "{text}");
+    }
+    for text in [
+        "is this water bottle dishwasher safe?",
+        "are you open at the bottom of the hill?",
+        "is this scarf machine washable",
+    ] {
+        assert!(!read(text, None).does(act::ABOUT_BOT), "{text}");
+    }
+    let asks = |text: &str, before: Option<&str>| -> Vec<String> {
+        let read = read(text, before);
+        read.asks.into_iter().map(|scored| scored.label).collect()
+    };
+    assert_eq!(asks("where has my wall clock got to", None), ["status"]);
+    assert_eq!(asks("wann kommt meine Bestellung an?", None), ["arrival"]);
+    assert!(asks("hello there, lovely weather", None).is_empty());
+    let before = Some("How much is the blue lamp?");
+    assert!(read("and the green one?", before).does(act::FOLLOWS));
+    assert!(!read("Where is your shop?", before).does(act::FOLLOWS));
 }
 
 #[test]

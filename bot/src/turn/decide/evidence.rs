@@ -118,19 +118,27 @@ pub(crate) enum Ending {
     },
 }
 
-/// The reaction where the model gave nothing that may be said. `quotes` tells whether the pages' own
-/// words stand in its place.
-pub(crate) fn on_ending(ending: Ending, quotes: bool) -> Decision {
-    match ending {
-        Ending::Failed { busy: true } if !quotes => Decision {
-            reaction: Reaction::Busy,
-            rule: "too many are asking",
-        },
-        Ending::NoAnswer | Ending::Finished | Ending::Failed { .. } => Decision {
-            reaction: Reaction::NoAnswer,
-            rule: "nothing to say was written",
-        },
-    }
+/// What the pages' own words, in place of the model's, say to the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quotes {
+    /// Nothing.
+    Nothing,
+    /// They are on its subject.
+    Perhaps,
+    /// They are near enough to answer it.
+    Answer,
+}
+
+/// The reaction where the model gave nothing that may be said, and the pages' words stand in its place.
+pub(crate) fn on_ending(ending: Ending, quotes: Quotes) -> Decision {
+    let (reaction, rule) = match (quotes, ending) {
+        (Quotes::Answer, _) => (Reaction::Answer, "the pages answer"),
+        (Quotes::Nothing, Ending::Failed { busy: true }) => (Reaction::Busy, "too many are asking"),
+        (Quotes::Nothing | Quotes::Perhaps, _) => {
+            (Reaction::NoAnswer, "nothing to say was written")
+        }
+    };
+    Decision { reaction, rule }
 }
 
 #[cfg(test)]
@@ -226,14 +234,21 @@ mod tests {
     #[test]
     fn a_reply_that_was_not_written_is_owned_up_to() {
         let busy = Ending::Failed { busy: true };
-        assert_eq!(on_ending(busy, false).reaction, Reaction::Busy);
-        assert_eq!(on_ending(busy, true).reaction, Reaction::NoAnswer);
+        assert_eq!(on_ending(busy, Quotes::Nothing).reaction, Reaction::Busy);
+        assert_eq!(
+            on_ending(busy, Quotes::Perhaps).reaction,
+            Reaction::NoAnswer
+        );
+        assert_eq!(on_ending(busy, Quotes::Answer).reaction, Reaction::Answer);
         for ending in [
             Ending::Finished,
             Ending::NoAnswer,
             Ending::Failed { busy: false },
         ] {
-            assert_eq!(on_ending(ending, false).reaction, Reaction::NoAnswer);
+            assert_eq!(
+                on_ending(ending, Quotes::Nothing).reaction,
+                Reaction::NoAnswer
+            );
         }
     }
 }

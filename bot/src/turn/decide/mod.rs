@@ -10,7 +10,7 @@ mod rules;
 
 use serde::Serialize;
 
-pub(crate) use evidence::{Ending, Evidence, Searched, WishFit, on_ending, on_evidence};
+pub(crate) use evidence::{Ending, Evidence, Quotes, Searched, WishFit, on_ending, on_evidence};
 pub(crate) use rules::{Signals, decide};
 
 /// A reaction, and the rule that chose it, as outcomes record it.

@@ -85,7 +85,7 @@ pub(super) async fn answer(
         return Ok(reply(ready::with_apology(turn, decision)?));
     }
     match finding {
-        Some(finding) if finding.completeness == Completeness::Whole => {
+        Some(finding) if finding.is_whole() && !finding.is_of_products() => {
             Ok(reply(ready::desk_reply(turn, finding, decision)?))
         }
         finding => search(turn, finder, &desk, question, finding, decision).await,
@@ -105,6 +105,19 @@ async fn search(
     let found = passages::find(turn, finder, question).await?;
     turn.watch.lap("retrieve");
     let similarity = found.best_similarity();
+    let finding = match finding {
+        Some(finding) if finding.is_whole() => {
+            if suggest::nearness(turn, finder, question, &finding).await? >= similarity {
+                return Ok(reply(Reply {
+                    documents: found.documents,
+                    ..ready::desk_reply(turn, finding, decision)?
+                }));
+            }
+            // A page is nearer to the question than the product: "can I pay the jacket in instalments?"
+            Some(finding.with(Completeness::Partial))
+        }
+        finding => finding,
+    };
     let wish = match finding {
         None => suggest::fit(turn, finder, question, desk, similarity).await?,
         Some(_) => None,

@@ -10,7 +10,7 @@ use super::super::write::Reply;
 use super::super::{Turn, TurnError};
 use super::ready;
 use super::wish::{Wish, price_limit};
-use crate::desk::Desk;
+use crate::desk::{Desk, Finding};
 
 /// Products looked at: some of them may cost too much.
 const LOOKED_AT: usize = 12;
@@ -73,6 +73,23 @@ pub(super) async fn fit(
         fit: WishFit::Fits,
         products: near.map(|(id, _)| id).take(MOST).collect(),
     }))
+}
+
+/// How near the question is in meaning to the nearest product of `finding`; -1 where none of them is among
+/// the nearest of the catalogue.
+pub(super) async fn nearness(
+    turn: &Turn<'_>,
+    finder: &dyn Finder,
+    question: &Question,
+    finding: &Finding,
+) -> Result<f32, TurnError> {
+    let embedding = &turn.reading.understanding.embedding;
+    let nearest = finder
+        .products(&question.text, embedding, LOOKED_AT)
+        .await?;
+    let is_told = |id: &ProductId| finding.facts.iter().any(|fact| fact.source == id.as_str());
+    let told = nearest.iter().filter(|(id, _)| is_told(id));
+    Ok(told.map(|(_, similarity)| *similarity).fold(-1.0, f32::max))
 }
 
 /// The suggestion in words; `None` when the catalogue has none of the products any more.

@@ -4,13 +4,13 @@ use guard::Guard;
 use retrieval::Embedding;
 use serde::Serialize;
 
-use super::super::decide::{Ending, on_ending};
+use super::super::decide::{Ending, Quotes, on_ending};
 use super::super::plan;
 use super::super::read::Question;
 use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use super::Reply;
-use super::basis::{self, Basis, Missing};
+use super::basis::{self, Basis, Excerpt, Missing};
 use crate::audience::Source;
 
 /// What was said, and how it ended.
@@ -50,10 +50,7 @@ enum Closing {
         instead: bool,
     },
     /// The pages' words that may hold the answer.
-    Excerpt {
-        excerpt: String,
-        source: Option<Source>,
-    },
+    Excerpt(Excerpt),
     /// Nothing is known.
     Nothing,
 }
@@ -116,12 +113,7 @@ fn choose(words: &str, basis: &Basis, guard: &Guard, comparable: bool) -> Closin
     if !words.is_empty() && !unfounded {
         return Closing::Words;
     }
-    basis
-        .excerpt()
-        .map_or(Closing::Nothing, |(excerpt, source)| Closing::Excerpt {
-            excerpt,
-            source,
-        })
+    basis.excerpt().map_or(Closing::Nothing, Closing::Excerpt)
 }
 
 fn finish(
@@ -156,19 +148,25 @@ fn finish(
                 ..reply
             }
         }
-        Closing::Excerpt { excerpt, source } => {
-            let decision = on_ending(said.ending, true);
+        Closing::Excerpt(excerpt) => {
+            let quotes = if excerpt.certain {
+                Quotes::Answer
+            } else {
+                Quotes::Perhaps
+            };
+            let decision = on_ending(said.ending, quotes);
+            let template = if excerpt.certain { "quote" } else { "perhaps" };
             Reply {
                 reaction: decision.reaction,
                 rule: decision.rule,
-                text: quote("perhaps", &excerpt)?,
-                sources: source.into_iter().collect(),
-                quoted: Some(excerpt),
+                text: join(&said.lead, &quote(template, &excerpt.text)?),
+                sources: excerpt.source.into_iter().collect(),
+                quoted: Some(excerpt.text),
                 ..reply
             }
         }
         Closing::Nothing => {
-            let ready = plan::ready(turn, on_ending(said.ending, false))?;
+            let ready = plan::ready(turn, on_ending(said.ending, Quotes::Nothing))?;
             Reply {
                 reaction: ready.reaction,
                 rule: ready.rule,

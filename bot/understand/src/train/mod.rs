@@ -367,7 +367,7 @@ impl LabelledSet {
             width: read.width,
             classes: self.labels.len(),
             told: Told::OneOf,
-            penalty: 1.0 / f64::from(options.c * looseness(self.name)),
+            penalty: 1.0 / f64::from(options.c),
             held_back: self.held_back(read),
         };
         fitted_head(self.name, &self.labels, &regression, start, options)
@@ -403,10 +403,4 @@ fn fitted_head(
         head.bias.extend(column);
     }
     Ok((head, fitted))
-}
-
-/// How much less a head is held back than `c` says. A sentiment has few labels with many examples
-/// each, and is surer of itself than it should be where it may fit them all.
-fn looseness(head: &str) -> f32 {
-    if head == SENTIMENT { 0.1 } else { 1.0 }
 }
