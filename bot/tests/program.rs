@@ -211,21 +211,23 @@ fn the_heads_tell_what_messages_ask_and_do() {
         "eres un robot",
         "你是机器人吗？",
     ] {
-        assert!(read(text, None).does(act::ABOUT_BOT), "{text}");
+        assert!(read(text, None).surely_does(act::ABOUT_BOT), "{text}");
     }
     for text in [
         "is this water bottle dishwasher safe?",
         "are you open at the bottom of the hill?",
         "is this scarf machine washable",
+        "can I speak to a human?",
+        "I want to talk to a person not a bot",
     ] {
-        assert!(!read(text, None).does(act::ABOUT_BOT), "{text}");
+        assert!(!read(text, None).surely_does(act::ABOUT_BOT), "{text}");
     }
     let asks = |text: &str, before: Option<&str>| -> Vec<String> {
         let read = read(text, before);
         read.asks.into_iter().map(|scored| scored.label).collect()
     };
-    assert_eq!(asks("where has my wall clock got to", None), ["status"]);
-    assert_eq!(asks("wann kommt meine Bestellung an?", None), ["arrival"]);
+    assert_eq!(asks("where has my wall clock got to", None)[0], "status");
+    assert_eq!(asks("wann kommt meine Bestellung an?", None)[0], "arrival");
     assert!(asks("hello there, lovely weather", None).is_empty());
     let before = Some("How much is the blue lamp?");
     assert!(read("and the green one?", before).does(act::FOLLOWS));

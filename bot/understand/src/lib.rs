@@ -76,6 +76,13 @@ impl Understanding {
         self.acts.iter().any(|scored| scored.label == act)
     }
 
+    /// Whether the message more likely than not does `act`: for what must not be taken for something
+    /// else, where [`Self::does`] would rather have it too often.
+    pub fn surely_does(&self, act: &str) -> bool {
+        let mut acts = self.acts.iter();
+        acts.any(|scored| scored.label == act && scored.probability >= 0.5)
+    }
+
     /// The most probable concern other than none.
     pub fn likeliest_concern(&self) -> Option<&str> {
         let labels = self

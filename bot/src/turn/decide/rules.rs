@@ -118,7 +118,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "asks what the bot is",
-        applies: |s, _| s.understanding.does(act::ABOUT_BOT),
+        applies: |s, _| s.understanding.surely_does(act::ABOUT_BOT),
         reaction: Reaction::About,
     },
     Rule {
