@@ -16,7 +16,9 @@ const ID: &str = "id";
 pub struct Entry {
     /// Unique within its collection; an entry replaces the one of the same id.
     pub id: String,
-    /// What it is found by.
+    /// Its name, where it has one.
+    pub title: Option<String>,
+    /// What it is found by, beside its name.
     pub text: String,
     /// What a hit gives back, and filters ask about. The field `id` is set to the entry's.
     pub payload: Map<String, Value>,
@@ -146,8 +148,14 @@ fn draft(entry: Entry) -> Draft {
     payload.insert(ID.to_owned(), entry.id.into());
     Draft {
         id,
-        passage: Titled::plain(entry.text.clone()),
-        words: entry.text,
+        words: match &entry.title {
+            Some(title) => format!("{title}. {}", entry.text),
+            None => entry.text.clone(),
+        },
+        passage: Titled {
+            title: entry.title,
+            parts: vec![entry.text],
+        },
         payload,
         blocks: Vec::new(),
     }

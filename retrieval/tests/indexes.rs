@@ -241,6 +241,7 @@ fn product(id: &str, text: &str, kind: &str) -> Entry {
         .unwrap();
     Entry {
         id: id.to_owned(),
+        title: None,
         text: text.to_owned(),
         payload,
     }

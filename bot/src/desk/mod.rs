@@ -202,6 +202,11 @@ impl Desk<'_> {
     }
 }
 
+/// Whether `asks` are of something that a product has.
+pub(crate) fn asks_of_products(asks: &[Scored]) -> bool {
+    Aspects::of(asks).any_of_product()
+}
+
 /// Whether somebody who is not signed in asks about an order of their own.
 fn is_about_own_orders(named: &reference::Named, aspects: &Aspects, enquiry: &Enquiry<'_>) -> bool {
     // "Can I change something I ordered?" asks for a rule that anybody may know.

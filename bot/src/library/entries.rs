@@ -24,11 +24,7 @@ pub(super) fn product(product: &Product) -> Entry {
         .flat_map(|variant| variant.options.values())
         .map(String::as_str)
         .collect();
-    let parts = [
-        Some(product.name.as_str()),
-        product.category.as_deref(),
-        product.description.as_deref(),
-    ];
+    let parts = [product.category.as_deref(), product.description.as_deref()];
     let mut text = parts.into_iter().flatten().collect::<Vec<_>>().join(". ");
     text.push_str(". ");
     text.push_str(&options.join(", "));
@@ -38,6 +34,7 @@ pub(super) fn product(product: &Product) -> Entry {
     ];
     Entry {
         id: product.id.0.clone(),
+        title: Some(product.name.clone()),
         text,
         payload: object(payload),
     }
@@ -58,6 +55,7 @@ pub(super) fn customer(customer: &Customer) -> Entry {
     ];
     Entry {
         id: customer.id.0.clone(),
+        title: None,
         text,
         payload: object(payload),
     }

@@ -122,17 +122,6 @@ pub struct Titled {
     pub parts: Vec<String>,
 }
 
-impl Titled {
-    /// A text in one part, without a title.
-    #[must_use]
-    pub fn plain(text: String) -> Self {
-        Self {
-            title: None,
-            parts: vec![text],
-        }
-    }
-}
-
 /// What one pass makes of a [`Titled`] text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddedPassage {

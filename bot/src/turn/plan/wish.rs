@@ -9,6 +9,7 @@ use understand::{Understanding, act};
 
 use super::BELIEVED;
 use crate::currency::Currency;
+use crate::desk;
 
 /// An amount as people write it, with the sign or name of its currency, and what is measured by it.
 static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -31,7 +32,8 @@ impl Wish {
     /// Reads it from what the classifier makes of the message.
     pub(super) fn of(understanding: &Understanding) -> Option<Self> {
         let intent = &understanding.intent;
-        let asks = intent.top() == "product_question" && intent.confidence() >= BELIEVED;
+        let asks = intent.top() == "product_question" && intent.confidence() >= BELIEVED
+            || desk::asks_of_products(&understanding.asks);
         if understanding.does(act::WISH) {
             Some(Self::Plain)
         } else {
