@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Classify) -> anyhow::Result<()> {
 }
 
 fn classify_one(options: &Classify, train: &[Labelled], test: &[Labelled]) -> anyhow::Result<()> {
-    let encoder = frontdesk::load_encoder(&Config::default())?;
+    let encoder = frontdesk::load_encoder(&Config::load(None, &toml::Table::new())?)?;
     let trained = options.heads(&encoder, |told| {
         Trained::on(
             train,
@@ -63,7 +63,7 @@ fn classify_any(options: &Classify, train: &[Tagged], test: &[Tagged]) -> anyhow
     if options.full {
         bail!("layers are tuned for labels that exclude each other: leave --full out for lists");
     }
-    let encoder = frontdesk::load_encoder(&Config::default())?;
+    let encoder = frontdesk::load_encoder(&Config::load(None, &toml::Table::new())?)?;
     let trained = options.heads(&encoder, |told| {
         classify::train_tags(train, &encoder, options.training(), told)
     })?;
