@@ -1,15 +1,16 @@
 //! The trained heads and their file: one safetensors file with every head's weights, the layers tuned
 //! for them, in 8-bit integers, and, in its metadata, labels, temperatures and the version.
 
+mod tensors;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use retrieval::{Encoder, Layer, Linear, Norm};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors, View};
-use std::borrow::Cow;
+use safetensors::{Dtype, SafeTensors};
 
 use crate::head::{Head, Kind};
+use tensors::{Tensor, floats, tensor};
 
 /// Name of the head that tells intents apart.
 pub const INTENT: &str = "intent";
@@ -322,78 +323,6 @@ fn read_layer(tensors: &SafeTensors<'_>, number: usize) -> Result<Layer, String>
         })
     };
     Layer::of(linear, norm)
-}
-
-fn tensor<'t>(tensors: &SafeTensors<'t>, name: &str) -> Result<TensorView<'t>, String> {
-    tensors.tensor(name).map_err(|error| error.to_string())
-}
-
-fn floats(tensors: &SafeTensors<'_>, name: &str) -> Result<Vec<f32>, String> {
-    let tensor = tensor(tensors, name)?;
-    let data = tensor.data();
-    if tensor.dtype() == Dtype::F16 {
-        let halves = data.chunks_exact(2);
-        let half = |bytes: &[u8]| Some(half::f16::from_le_bytes(bytes.try_into().ok()?).to_f32());
-        return Ok(halves.filter_map(half).collect());
-    }
-    if tensor.dtype() == Dtype::F32 {
-        let singles = data.chunks_exact(4);
-        let single = |bytes: &[u8]| Some(f32::from_le_bytes(bytes.try_into().ok()?));
-        return Ok(singles.filter_map(single).collect());
-    }
-    Err(format!("{name} is not made of floats"))
-}
-
-/// A tensor as it is written.
-struct Tensor {
-    bytes: Vec<u8>,
-    shape: Vec<usize>,
-    dtype: Dtype,
-}
-
-impl Tensor {
-    /// In floats of 16 bits: a head of 35 labels takes 230 KB, and no probability changes in its
-    /// third digit.
-    fn half(values: &[f32], shape: Vec<usize>) -> Self {
-        let bytes = values
-            .iter()
-            .flat_map(|value| half::f16::from_f32(*value).to_le_bytes());
-        Self {
-            bytes: bytes.collect(),
-            shape,
-            dtype: Dtype::F16,
-        }
-    }
-
-    /// A row of floats of 32 bits.
-    fn single(values: &[f32]) -> Self {
-        Self {
-            bytes: values
-                .iter()
-                .flat_map(|value| value.to_le_bytes())
-                .collect(),
-            shape: vec![values.len()],
-            dtype: Dtype::F32,
-        }
-    }
-}
-
-impl View for Tensor {
-    fn dtype(&self) -> Dtype {
-        self.dtype
-    }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
 }
 
 #[cfg(test)]
