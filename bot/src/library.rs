@@ -57,8 +57,8 @@ pub enum LibraryError {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Query {
     /// Embeddings of the question, each in a reading of its own: alone, and behind what was said before.
-    /// What is near to any of them is found.
-    pub embeddings: Vec<Embedding>,
+    /// What is near to it is found.
+    pub embedding: Embedding,
     /// Most passages to find.
     pub limit: usize,
 }
@@ -160,26 +160,15 @@ impl Library {
     /// # Errors
     /// [`LibraryError::Index`].
     pub(crate) async fn search_knowledge(&self, query: &Query) -> Result<Vec<Hit>, LibraryError> {
-        let mut found: Vec<Hit> = Vec::new();
-        for embedding in &query.embeddings {
-            let request = SearchRequest {
-                text: String::new(),
-                embedding: Some(embedding.clone()),
-                language: None,
-                limit: query.limit,
-                filter: Filter::default(),
-                by: SearchBy::Meaning,
-            };
-            for hit in self.hits(&request).await? {
-                match found.iter_mut().find(|known| known.is_same_passage(&hit)) {
-                    Some(known) => known.join(hit),
-                    None => found.push(hit),
-                }
-            }
-        }
-        found.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
-        found.truncate(query.limit);
-        Ok(found)
+        let request = SearchRequest {
+            text: String::new(),
+            embedding: Some(query.embedding.clone()),
+            language: None,
+            limit: query.limit,
+            filter: Filter::default(),
+            by: SearchBy::Meaning,
+        };
+        self.hits(&request).await
     }
 
     /// The products nearest to a wish, best first, with their similarity to it.
@@ -261,20 +250,6 @@ impl Library {
                 return Ok(all);
             }
             all.extend(page);
-        }
-    }
-}
-
-impl Hit {
-    fn is_same_passage(&self, other: &Self) -> bool {
-        self.document == other.document && self.ordinal == other.ordinal
-    }
-
-    /// The same passage, found by another reading of the question: the nearer one counts.
-    fn join(&mut self, other: Self) {
-        self.similarity = self.similarity.max(other.similarity);
-        for (own, theirs) in self.blocks.iter_mut().zip(other.blocks) {
-            own.join(&theirs);
         }
     }
 }

@@ -35,6 +35,21 @@ impl Embedding {
         Ok(Self(values))
     }
 
+    /// What lies between two readings of one text, as near to the one as to the other; the first where they
+    /// are opposite, or of different models.
+    #[must_use]
+    pub fn between(&self, other: &Self) -> Self {
+        if self.0.len() != other.0.len() {
+            return self.clone();
+        }
+        let sum = self
+            .0
+            .iter()
+            .zip(&other.0)
+            .map(|(own, theirs)| own + theirs);
+        Self::normalised(sum.collect()).unwrap_or_else(|_| self.clone())
+    }
+
     /// How alike two texts are, in `[-1, 1]`.
     ///
     /// Vectors of different dimensions come from different models and have nothing in common: 0.

@@ -3,7 +3,7 @@
 //! Orders, profile and catalogue are structured, and a language model that reads them out of a
 //! table gets them wrong. The desk finds which record a message is about ([`reference`]), what is
 //! asked of it ([`aspect`], by the head), and puts the answer into words with the templates of `prompts/`. It
-//! reads English; other languages reach it through the pivot translation.
+//! reads English; of other languages it finds what needs no words: numbers and names.
 //!
 //! It sees only the records it is given: the session's own customer and the public catalogue.
 
@@ -96,6 +96,9 @@ pub(crate) struct Finding {
     pub completeness: Completeness,
     /// The words, each with its source.
     pub facts: Vec<Fact>,
+    /// What else is known of the one record that it tells of, `name: value` of an order, a sentence of a
+    /// product: what is asked for belongs to the answer.
+    pub details: Vec<String>,
     /// What the conversation is about from now on.
     pub focus: Focus,
     /// Whether an order that it tells of can no longer be changed.

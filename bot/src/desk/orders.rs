@@ -105,9 +105,14 @@ impl Desk<'_> {
         };
         let completeness = completeness(enquiry, aspects, listed);
         let settled = chosen.iter().any(|order| is_settled(&order.status));
+        let details = match &*chosen {
+            [order] => view::details(order),
+            _ => Vec::new(),
+        };
         Ok(Some(Finding {
             completeness,
             facts,
+            details,
             focus,
             settled,
         }))

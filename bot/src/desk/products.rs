@@ -59,7 +59,7 @@ impl Desk<'_> {
             return Ok(None);
         }
         let asks = asks_catalogue(enquiry, aspects);
-        let mut facts = Vec::new();
+        let (mut facts, mut details) = (Vec::new(), Vec::new());
         let mut focus = Focus {
             orders: enquiry.focus.orders.clone(),
             asked: aspects.clone(),
@@ -79,6 +79,9 @@ impl Desk<'_> {
                 // What it is made of and how it is used, for the model to answer from.
                 text = format!("{text} {}: {description}", product.name);
             }
+            if asks && products.len() == 1 {
+                details = self.sentences(product);
+            }
             facts.push(Fact::of_record(
                 FactKind::Product,
                 product.id.as_str(),
@@ -97,9 +100,35 @@ impl Desk<'_> {
         Ok(Some(Finding {
             completeness,
             facts,
+            details,
             focus,
             settled: false,
         }))
+    }
+
+    /// The sentences of what a product is like.
+    fn sentences(&self, product: &Product) -> Vec<String> {
+        let description = product.description.as_deref().unwrap_or_default();
+        let sentences = self.prompts.own_pack().boundaries().split(description);
+        let sentences = sentences.iter().map(|sentence| sentence.trim().to_owned());
+        sentences.filter(|sentence| !sentence.is_empty()).collect()
+    }
+
+    /// What the catalogue says of the product `id` to `enquiry`; `None` where it has it no more.
+    ///
+    /// # Errors
+    /// [`PromptError`] when a template fails.
+    pub(crate) fn describe(
+        &self,
+        id: &ProductId,
+        enquiry: &Enquiry<'_>,
+    ) -> Result<Option<Finding>, PromptError> {
+        let words = Words::new(enquiry.text, self.prompts.own_pack());
+        let named = Named {
+            products: vec![id.clone()],
+            ..Named::default()
+        };
+        self.products(enquiry, &words, &Aspects::of(enquiry.asks), &named)
     }
 
     fn choose_products(

@@ -64,6 +64,7 @@ impl Desk<'_> {
         Ok(Some(Finding {
             completeness: Completeness::Whole,
             facts: vec![fact],
+            details: Vec::new(),
             focus: enquiry.focus.clone(),
             settled: false,
         }))

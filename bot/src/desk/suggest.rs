@@ -47,6 +47,7 @@ impl Desk<'_> {
         Ok((!facts.is_empty()).then_some(Finding {
             completeness: Completeness::Whole,
             facts,
+            details: Vec::new(),
             focus: Focus {
                 product: only,
                 ..Focus::default()

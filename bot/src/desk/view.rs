@@ -116,6 +116,14 @@ pub(crate) fn method(method: &PaymentMethod, currency: &Currency) -> MethodView 
     }
 }
 
+/// What the company notes of an order, `name: value`.
+pub(super) fn details(order: &Order) -> Vec<String> {
+    let placed = order.placed_on.iter().map(|on| format!("placed on: {on}"));
+    let noted = order.attributes.iter();
+    let noted = noted.map(|(name, value)| format!("{}: {value}", name.replace('_', " ")));
+    placed.chain(noted).collect()
+}
+
 pub(crate) fn order(order: &Order, customer: &Customer, currency: &Currency) -> OrderView {
     let money = |wanted: PaymentKind| -> Vec<PaymentView> {
         order

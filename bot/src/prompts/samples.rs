@@ -28,7 +28,10 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
                 context! { facts => Vec::<String>::new(), told => (), message => "Why?", asked => (), language => "English" },
             ],
         ),
-        ("translate", vec![context! { message => "Hola" }]),
+        (
+            "translate",
+            vec![context! { text => "Hello", language => "Deutsch" }],
+        ),
         ("hello", visitor()),
         ("greeting", visitor()),
         ("thanks", visitor()),
@@ -39,8 +42,8 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
         ("busy", visitor()),
         ("failed", visitor()),
         ("sorry", visitor()),
-        ("perhaps", vec![context! { excerpt => "Returns are free." }]),
-        ("quote", vec![context! { excerpt => "Returns are free." }]),
+        ("perhaps", quotations()),
+        ("quote", quotations()),
         ("ended", visitor()),
         ("button_human", visitor()),
         (
@@ -57,6 +60,13 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
         (
             "refuse",
             reasons(&["injection", "privacy", "not_your_order", "sign_in"]),
+        ),
+        (
+            "details",
+            vec![
+                context! { of_order => true, details => ["placed on: 2026-11-02", "gift: yes"] },
+                context! { of_order => false, details => ["It is made of brass."] },
+            ],
         ),
         ("order", orders()),
         (
@@ -108,6 +118,12 @@ fn bare_order() -> Value {
         payments => Vec::<Value>::new(), refunds => Vec::<Value>::new(),
         carrier => (), tracking => Vec::<String>::new(), expected => (),
     }
+}
+
+fn quotations() -> Vec<Value> {
+    let quotation =
+        |translated: bool| context! { excerpt => "Returns are free.", translated => translated };
+    vec![quotation(true), quotation(false)]
 }
 
 fn orders() -> Vec<Value> {

@@ -23,9 +23,9 @@ mod write;
 
 use async_trait::async_trait;
 use crm::{ConversationId, ConversationState, CrmError, FinishedTurn, Message, TurnId};
-use understand::Language;
 
 use crate::audience::{Event, Said};
+use crate::config::Answers as Answered;
 use crate::door::Answers;
 use crate::library::LibraryError;
 use crate::prompts::PromptError;
@@ -148,7 +148,8 @@ async fn answer(
     // From here on the turn is in the store: a message that comes begins another.
     delivered.set();
     let messages = deliver(services, finished, opened.turn).await?;
-    if goes_on && settings.config.generate.read_ahead {
+    let generate = &settings.config.generate;
+    if goes_on && generate.read_ahead && generate.answers == Answered::Generative {
         read_ahead(&turn, &*services.records, &*services.generator).await;
     }
     Ok(Some(messages))
@@ -160,8 +161,7 @@ async fn react(
     services: &Services,
 ) -> Result<(Option<Question>, Reply), TurnError> {
     let (settings, opened, reading) = (turn.settings, turn.opened, turn.reading);
-    let (reader, finder) = (&*services.reader, &*services.finder);
-    let generator = &*services.generator;
+    let finder = &*services.finder;
     let signals = Signals {
         text: &opened.text,
         understanding: &reading.understanding,
@@ -175,17 +175,10 @@ async fn react(
     if decision.reaction != Reaction::Answer {
         return Ok((None, plan::ready(turn, decision)?));
     }
-    let translation = if reading.understanding.language == Language::english() {
-        None
-    } else {
-        let translation = write::translate(turn, generator).await;
-        turn.watch.lap("translate");
-        translation
-    };
-    let question = read::question(turn, reader, translation).await?;
+    let question = read::question(turn);
     let catalogue = services.catalogue.read().clone();
     let plan: Plan = plan::answer(turn, finder, &catalogue, &question, decision).await?;
-    let reply = write::write(turn, generator, finder, &question, plan).await?;
+    let reply = write::write(turn, services, &question, plan).await?;
     Ok((Some(question), reply))
 }
 

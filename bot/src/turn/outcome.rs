@@ -7,7 +7,7 @@ use crm::{ConversationState, FinishedTurn, NewMessage, Outcome};
 use generate::Usage;
 use guard::Withheld;
 use serde::Serialize;
-use understand::{Ranking, Understanding};
+use understand::Understanding;
 
 use super::decide::Reaction;
 use super::memory::Memory;
@@ -23,6 +23,7 @@ pub(super) struct OutcomeRecord<'a> {
     rule: &'a str,
     action: Reaction,
     language: &'a str,
+    /// What the pages' words are in the customer's language.
     translation: Option<&'a str>,
     /// The message with its misspelt words put right.
     corrected: Option<&'a str>,
@@ -148,20 +149,14 @@ fn outcome(
 ) -> Outcome {
     let opened = turn.opened;
     let read = &turn.reading.understanding;
-    let intent: &Ranking = question.map_or(&read.intent, |question| &question.intent);
-    let understanding = &Understanding {
-        intent: intent.clone(),
-        ..read.clone()
-    };
-    let translated = question.filter(|question| question.translated);
     let text = question.map_or(&turn.reading.text, |question| &question.text);
     let record = OutcomeRecord {
         rule: reply.rule,
         action: reply.reaction,
         language: turn.language(),
-        translation: translated.map(|question| question.text.as_str()),
-        corrected: Some(text.as_str()).filter(|text| translated.is_none() && *text != opened.text),
-        understanding,
+        translation: reply.translation.as_deref(),
+        corrected: Some(text.as_str()).filter(|text| *text != opened.text),
+        understanding: read,
         question: reply.query.as_deref(),
         facts: &reply.facts,
         documents: &reply.documents,
@@ -182,7 +177,7 @@ fn outcome(
         turn: opened.turn,
         conversation: opened.conversation.id,
         through_seq: opened.through_seq,
-        intent: intent.top().to_owned(),
+        intent: read.intent.top().to_owned(),
         sentiment: read.sentiment.top().to_owned(),
         action: reply.reaction.as_str().to_owned(),
         record: to_json(&record),

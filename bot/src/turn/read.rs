@@ -1,8 +1,7 @@
-//! Reading a message: its language, its spelling, what it means, and, for a question, the same in
-//! the language that the desk reads.
+//! Reading a message: its language, its spelling, and what it means.
 
 use language::days;
-use understand::{Language, Ranking, Understanding, act};
+use understand::{Language, Understanding, act};
 
 use super::open::Opened;
 use super::services::{Finder, Reader};
@@ -26,17 +25,13 @@ impl Reading {
     }
 }
 
-/// A message as the desk, the search by words and the guard read it: in English.
+/// A message as a question.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
-    /// The message, or its translation, with the weekdays of its relative days.
+    /// The message, with the weekdays of its relative days.
     pub(crate) text: String,
-    /// Whether it was translated.
-    pub(crate) translated: bool,
-    /// Whether the reply will be in the language of `text`, so that words can be compared.
+    /// Whether it is in the language of the pages, so that words can be compared.
     pub(crate) same_language: bool,
-    /// What it wants, told from the message and its translation.
-    pub(crate) intent: Ranking,
     /// Whether it goes on from the ones before; what there is nothing to go on from stands by itself.
     pub(crate) follows: bool,
 }
@@ -69,41 +64,16 @@ pub(crate) async fn read(
     })
 }
 
-/// The question of a message, in English: itself, or `translation`. Without a translation the desk
-/// reads the message as it is, and finds what needs no words: numbers, names, similar passages.
-pub(super) async fn question(
-    turn: &Turn<'_>,
-    reader: &dyn Reader,
-    translation: Option<String>,
-) -> Result<Question, TurnError> {
+/// The question of the message.
+pub(super) fn question(turn: &Turn<'_>) -> Question {
     let (settings, reading) = (turn.settings, turn.reading);
-    let english = Language::english();
-    let intent = &reading.understanding.intent;
-    // The classifier has learnt from more English messages than others: both have a say.
-    let intent = match &translation {
-        Some(text) => {
-            let translated = reader.understand(text, None, &english).await?;
-            intent.averaged(&translated.intent)
-        }
-        None => intent.clone(),
-    };
-    let same_language = reading.understanding.language == english;
-    let translated = translation.is_some();
-    let text = translation.unwrap_or_else(|| reading.text.clone());
     let prompts = settings.voice.prompts();
-    let pack = if translated {
-        prompts.pack(english.as_str())
-    } else {
-        prompts.pack(reading.language())
-    };
+    let pack = prompts.pack(reading.language());
     let today = settings.clock.today();
-    let text = days::with_weekdays(&text, today, pack).into_owned();
     let follows = reading.understanding.does(act::FOLLOWS) && !turn.opened.memory.topic.is_empty();
-    Ok(Question {
-        text,
-        translated,
-        same_language,
-        intent,
+    Question {
+        text: days::with_weekdays(&reading.text, today, pack).into_owned(),
+        same_language: reading.language() == prompts.fallback(),
         follows,
-    })
+    }
 }

@@ -19,7 +19,7 @@ use super::services::{Finder, Reader, Records, Services, Settings};
 use super::{Delivered, TurnError, answer};
 use crate::audience::{Event, Hub, Listener};
 use crate::clock::TestClock;
-use crate::config::Config;
+use crate::config::{Answers, Config};
 use crate::desk::Catalogue;
 use crate::library::{Hit, Query};
 use crate::prompts::Prompts;
@@ -64,6 +64,8 @@ pub(super) struct Shop {
     pub(super) hits: Vec<Hit>,
     /// Products that any wish finds, with their similarity.
     pub(super) nearest: Vec<(ProductId, f32)>,
+    /// How near records are to any question.
+    pub(super) records_are_near: f32,
     pub(super) generator: Arc<dyn Generator>,
 }
 
@@ -73,8 +75,8 @@ pub(super) struct Outcome {
     pub(super) finished: Option<FinishedTurn>,
     /// What the listeners heard, in order.
     pub(super) events: Vec<Event>,
-    /// In how many readings the question was looked up; 0 where it was not.
-    pub(super) readings: usize,
+    /// What the question was looked up by; `None` where it was not.
+    pub(super) query: Option<Embedding>,
 }
 
 impl Outcome {
@@ -126,6 +128,7 @@ impl Shop {
         let mut config = Config::default();
         config.company.name = "Harbour Lamps".into();
         config.generate.read_ahead = false;
+        config.generate.answers = Answers::Generative;
         Self {
             config,
             said: None,
@@ -147,6 +150,7 @@ impl Shop {
             meaning: Meaning::default(),
             hits: Vec::new(),
             nearest: Vec::new(),
+            records_are_near: 0.9,
             generator: Arc::new(Silent),
         }
     }
@@ -175,6 +179,12 @@ impl Shop {
     /// The model writes this.
     pub(super) fn writing(mut self, text: &str) -> Self {
         self.generator = Arc::new(Scripted::replies([text]));
+        self
+    }
+
+    /// The pages answer in their own words.
+    pub(super) fn quoting(mut self) -> Self {
+        self.config.generate.answers = Answers::Extractive;
         self
     }
 
@@ -219,7 +229,8 @@ impl Shop {
         let finder = Arc::new(Found {
             hits: self.hits.clone(),
             nearest: self.nearest.clone(),
-            readings: Mutex::default(),
+            records_are_near: self.records_are_near,
+            query: Mutex::default(),
         });
         let hub: Arc<Hub> = Arc::default();
         let mut listener = hub.listen(self.conversation.id);
@@ -233,7 +244,10 @@ impl Shop {
         let catalogue = Catalogue::new(products, voice.prompts().own_pack());
         let services = Services {
             records: Arc::clone(&records) as _,
-            reader: Arc::new(Heads(self.meaning.clone())),
+            reader: Arc::new(Heads {
+                meaning: self.meaning.clone(),
+                pages: self.hits.iter().map(|hit| hit.text.clone()).collect(),
+            }),
             finder: Arc::clone(&finder) as _,
             catalogue: Arc::new(RwLock::new(Arc::new(catalogue))),
             generator: Arc::clone(&self.generator),
@@ -249,11 +263,11 @@ impl Shop {
         let answered = answer(&services, self.conversation.id, turn, &Delivered::default()).await;
         answered.unwrap();
         let finished = records.finished.lock().take();
-        let readings = *finder.readings.lock();
+        let query = finder.query.lock().take();
         Outcome {
             finished,
             events: heard(&mut listener),
-            readings,
+            query,
         }
     }
 
@@ -339,13 +353,19 @@ impl Records for Kept {
     }
 }
 
-/// Heads that make the same of every message.
-struct Heads(Meaning);
+/// Heads that make the same of every message, and know the pages' words to be English.
+struct Heads {
+    meaning: Meaning,
+    pages: Vec<String>,
+}
 
 #[async_trait]
 impl Reader for Heads {
-    async fn language(&self, _: &str, _: &Language) -> Result<Language, TurnError> {
-        Ok(Language::from_tag(self.0.language))
+    async fn language(&self, text: &str, _: &Language) -> Result<Language, TurnError> {
+        if self.pages.iter().any(|page| page.contains(text)) {
+            return Ok(Language::english());
+        }
+        Ok(Language::from_tag(self.meaning.language))
     }
 
     async fn understand(
@@ -372,13 +392,14 @@ impl Reader for Heads {
             ])
         };
         Ok(Understanding {
-            intent: ranking(self.0.intent),
-            sentiment: ranking(("negative", self.0.negative)),
-            concern: ranking(self.0.concern),
+            intent: ranking(self.meaning.intent),
+            sentiment: ranking(("negative", self.meaning.negative)),
+            concern: ranking(self.meaning.concern),
+            injection: 0.0,
             emotions: Ranking::new(Vec::new()),
-            asks: all(self.0.asks),
-            acts: all(self.0.acts),
-            in_context: before.map(|_| embedding()),
+            asks: all(self.meaning.asks),
+            acts: all(self.meaning.acts),
+            in_context: before.map(|_| in_context()),
             language: language.clone(),
             embedding: embedding(),
         })
@@ -389,15 +410,22 @@ impl Reader for Heads {
     }
 }
 
-fn embedding() -> Embedding {
+/// The embedding of any message.
+pub(super) fn embedding() -> Embedding {
     Embedding::normalised(vec![1.0, 0.0]).unwrap()
+}
+
+/// The embedding of any message behind another.
+pub(super) fn in_context() -> Embedding {
+    Embedding::normalised(vec![0.0, 1.0]).unwrap()
 }
 
 /// An index that finds the same for every query.
 struct Found {
     hits: Vec<Hit>,
     nearest: Vec<(ProductId, f32)>,
-    readings: Mutex<usize>,
+    records_are_near: f32,
+    query: Mutex<Option<Embedding>>,
 }
 
 #[async_trait]
@@ -407,7 +435,7 @@ impl Finder for Found {
     }
 
     async fn passages(&self, query: &Query) -> Result<Vec<Hit>, TurnError> {
-        *self.readings.lock() = query.embeddings.len();
+        *self.query.lock() = Some(query.embedding.clone());
         Ok(self.hits.iter().take(query.limit).cloned().collect())
     }
 
@@ -421,8 +449,6 @@ impl Finder for Found {
     }
 
     async fn similarity(&self, _: &Embedding, texts: Vec<String>) -> Result<Vec<f32>, TurnError> {
-        let best = self.hits.iter().map(|hit| hit.similarity);
-        let best = best.fold(0.0, f32::max);
-        Ok(vec![best; texts.len()])
+        Ok(vec![self.records_are_near; texts.len()])
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use generate::{GenerateError, Generation, Generator, Request, Script, Scripted};
 use serde_json::json;
 
-use super::testing::{Meaning, Shop};
+use super::testing::{Meaning, Shop, embedding, in_context};
 use crate::audience::Event;
 
 const WARRANTY: &str =
@@ -131,7 +131,7 @@ async fn a_model_without_an_answer_is_followed_by_the_pages_own_words() {
         assert_eq!(outcome.rule(), "the pages answer");
         assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
 
-        let far = Shop::new().with_page("Warranty", WARRANTY, 0.5);
+        let far = Shop::new().with_page("Warranty", WARRANTY, 0.3);
         let outcome = far.writing(written).ask(question).await;
         assert_eq!(outcome.action(), "no_answer");
         assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
@@ -309,20 +309,19 @@ async fn a_press_on_any_platform_is_told_from_typed_words() {
 }
 
 #[tokio::test]
-async fn a_message_is_looked_up_alone_and_behind_the_one_before() {
+async fn a_message_is_looked_up_between_itself_and_what_it_goes_on_from() {
     let first = shop()
         .writing(WARRANTY)
         .ask("How long is the warranty?")
         .await;
-    assert_eq!(first.readings, 1);
+    assert_eq!(first.query, Some(embedding()));
     let mut next = shop().writing(WARRANTY).after(&first);
     let other = next.ask("Is delivery free?").await;
-    assert_eq!(other.readings, 2);
+    assert_eq!(other.query, Some(embedding().between(&in_context())));
     let record = &other.finished.as_ref().unwrap().outcome.record;
     assert_eq!(record["question"], "Is delivery free?");
     next.meaning.acts = &[understand::act::FOLLOWS];
     let outcome = next.ask("and is it free?").await;
-    assert_eq!(outcome.readings, 2);
     let record = &outcome.finished.as_ref().unwrap().outcome.record;
     let question = "How long is the warranty? and is it free?";
     assert_eq!(record["question"], question);
@@ -350,25 +349,72 @@ async fn a_settled_order_is_not_promised_to_be_changed_whatever_the_template_say
 }
 
 #[tokio::test]
-async fn where_nobody_can_translate_the_reply_is_not_guarded_as_english() {
-    let mut shop = shop();
+async fn a_reply_in_another_language_is_not_guarded_as_english() {
+    let mut shop = shop().writing("每盏灯都有5年的保修。");
     shop.meaning.language = "zh";
-    shop.generator = Arc::new(Scripted::new(|request| {
-        if request.conversation.is_none() {
-            Script::refuse(GenerateError::Busy { waiting: 9 })
-        } else {
-            Script::text("每盏灯都有5年的保修。")
-        }
-    }));
     let outcome = shop.ask("保修多久？").await;
     assert!(outcome.text().contains("5年"), "{}", outcome.text());
     let record = &outcome.finished.as_ref().unwrap().outcome.record;
-    assert!(record["translation"].is_null());
     let unchecked = record["unchecked"].as_array().unwrap();
     assert!(
         !unchecked.is_empty(),
         "what was not checked is said: {record}"
     );
+}
+
+#[tokio::test]
+async fn the_pages_answer_in_their_own_words() {
+    let outcome = shop().quoting().ask("How long is the warranty?").await;
+    assert_eq!(outcome.rule(), "the pages answer");
+    assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
+    let mut unsure = shop().quoting();
+    unsure.hits.truncate(1);
+    unsure.hits[0].similarity = 0.3;
+    unsure.hits[0].blocks[0].lines = vec![0.3];
+    let outcome = unsure.ask("How long is the warranty?").await;
+    assert_eq!(outcome.action(), "no_answer");
+    assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
+}
+
+#[tokio::test]
+async fn the_pages_words_are_translated_and_marked_so() {
+    let translation = "Jede Lampe hat 5 Jahre Garantie auf Material und Verarbeitung.";
+    let ask = async |translation: &str| {
+        let mut shop = Shop::new().with_page("Warranty", WARRANTY, 0.7);
+        shop.meaning.language = "de";
+        let shop = shop.writing(translation).quoting();
+        shop.ask("Wie lange gilt die Garantie?").await
+    };
+    let outcome = ask(translation).await;
+    assert!(outcome.text().contains(translation), "{}", outcome.text());
+    assert!(outcome.text().contains("übersetzt"), "{}", outcome.text());
+    let record = &outcome.finished.as_ref().unwrap().outcome.record;
+    assert_eq!(record["translation"], translation);
+    assert_eq!(record["quoted"], WARRANTY);
+    // A value that is lost costs the translation.
+    let outcome = ask("Jede Lampe hat eine lange Garantie.").await;
+    assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
+    assert!(!outcome.text().contains("übersetzt"), "{}", outcome.text());
+}
+
+#[tokio::test]
+async fn a_page_is_quoted_behind_a_record_unless_the_record_is_what_is_asked_for() {
+    let ask = async |asks: &'static [&'static str], acts: &'static [&'static str]| {
+        let mut shop = Shop::new().with_ada().quoting();
+        shop.records_are_near = 0.5;
+        shop.meaning = Meaning {
+            asks,
+            acts,
+            ..meaning("general_question")
+        };
+        let shop = shop.with_page("Warranty", WARRANTY, 0.7);
+        let outcome = shop.ask("is there a warranty on #H1001?").await;
+        assert!(outcome.text().contains("#H1001"), "{}", outcome.text());
+        outcome.text().contains(WARRANTY)
+    };
+    assert!(ask(&[], &[]).await);
+    assert!(!ask(&["status"], &[]).await);
+    assert!(ask(&["status"], &[understand::act::SEVERAL]).await);
 }
 
 #[tokio::test]

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::heads::{ACTS, ASKS, CONCERN, EMOTIONS, INTENT, SENTIMENT, TAGGED};
+use crate::heads::{ACTS, ASKS, CONCERN, EMOTIONS, INJECTION, INTENT, SENTIMENT, TAGGED};
 use crate::train::TrainError;
 
 /// Label of a message that raises no concern.
 pub const NO_CONCERN: &str = "none";
+/// Label of a message without instructions to the bot.
+const NO_INJECTION: &str = "none";
 
 /// A labelled message. A head is trained on the examples that carry its label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -27,6 +29,9 @@ pub struct Example {
     /// What a bot must not answer alone: `fraud`, `legal`... or `none`.
     #[serde(default)]
     pub concern: Option<String>,
+    /// Whether it gives instructions to the bot: a prompt injection.
+    #[serde(default)]
+    pub injection: Option<bool>,
     /// All that its writer feels, in labels of one's own: several, one, or none of them.
     #[serde(default)]
     pub emotions: Option<Vec<String>>,
@@ -36,6 +41,9 @@ pub struct Example {
     /// What it does in the dialogue, in labels of which several or none may hold.
     #[serde(default)]
     pub acts: Option<Vec<String>>,
+    /// The message that it was made of by a program, with which it is held out.
+    #[serde(skip)]
+    pub made_of: Option<String>,
 }
 
 impl Example {
@@ -44,8 +52,16 @@ impl Example {
             INTENT => self.intent.as_deref(),
             SENTIMENT => self.sentiment.as_deref(),
             CONCERN => self.concern.as_deref(),
+            INJECTION => self
+                .injection
+                .map(|is_one| if is_one { INJECTION } else { NO_INJECTION }),
             _ => None,
         }
+    }
+
+    /// Whether it is learnt from.
+    pub(crate) fn part(&self) -> Part {
+        part_of(self.made_of.as_deref().unwrap_or(&self.text))
     }
 
     /// Its labels for a head whose labels do not exclude each other; `None` where it carries none for
@@ -96,7 +112,7 @@ pub(crate) fn version(examples: &[Example]) -> String {
     for example in examples {
         hasher.update(example.text.as_bytes());
         hasher.update(example.before.as_deref().unwrap_or_default().as_bytes());
-        for head in [INTENT, SENTIMENT, CONCERN] {
+        for head in [INTENT, SENTIMENT, CONCERN, INJECTION] {
             hasher.update(example.label(head).unwrap_or("\n").as_bytes());
         }
         for tag in TAGGED.iter().filter_map(|head| example.tags(head)) {
@@ -123,20 +139,25 @@ pub(crate) fn part_of(text: &str) -> Part {
 }
 
 /// Rows of a head with their labels. Where a concern is labelled at all, messages without that
-/// label count as raising none: two of them for every labelled one, evenly spread.
+/// label count as raising none: two of them for every labelled one, evenly spread. Where injections
+/// are, all messages without that label count as ordinary ones.
 pub(crate) fn with_defaults<'e>(name: &str, examples: &'e [Example]) -> Vec<(usize, &'e str)> {
     let mut labelled: Vec<(usize, &str)> = examples
         .iter()
         .enumerate()
         .filter_map(|(at, example)| Some((at, example.label(name)?)))
         .collect();
-    if name == CONCERN && !labelled.is_empty() {
-        let plain: Vec<usize> = (0..examples.len())
-            .filter(|at| examples[*at].label(name).is_none())
-            .collect();
-        let step = (plain.len() / (2 * labelled.len())).max(1);
-        labelled.extend(plain.into_iter().step_by(step).map(|at| (at, NO_CONCERN)));
-    }
+    let (none, step) = match name {
+        _ if labelled.is_empty() => return labelled,
+        CONCERN => {
+            let plain = examples.len() - labelled.len();
+            (NO_CONCERN, plain / (2 * labelled.len()))
+        }
+        INJECTION => (NO_INJECTION, 1),
+        _ => return labelled,
+    };
+    let plain = (0..examples.len()).filter(|at| examples[*at].label(name).is_none());
+    labelled.extend(plain.step_by(step.max(1)).map(|at| (at, none)));
     labelled
 }
 

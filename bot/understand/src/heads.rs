@@ -18,6 +18,8 @@ pub const INTENT: &str = "intent";
 pub const SENTIMENT: &str = "sentiment";
 /// Name of the head for what must not be answered by a bot alone.
 pub const CONCERN: &str = "concern";
+/// Name of the head, and its label, for messages that give instructions to the bot.
+pub const INJECTION: &str = "injection";
 /// Name of the head for feelings, of which a message may have several. The product's own heads have
 /// none.
 pub const EMOTIONS: &str = "emotions";
@@ -38,6 +40,7 @@ const BUILTIN: [(&str, &[&[u8]]); 2] = [
         &[
             include_bytes!("../heads/gemma.safetensors"),
             include_bytes!("../heads/gemma-dialogue.safetensors"),
+            include_bytes!("../heads/gemma-injection.safetensors"),
         ],
     ),
     (
@@ -45,6 +48,7 @@ const BUILTIN: [(&str, &[&[u8]]); 2] = [
         &[
             include_bytes!("../heads/e5.safetensors"),
             include_bytes!("../heads/e5-dialogue.safetensors"),
+            include_bytes!("../heads/e5-injection.safetensors"),
         ],
     ),
 ];
@@ -89,7 +93,7 @@ pub enum HeadsError {
 /// The heads by name, and what they were trained with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heads {
-    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`EMOTIONS`], [`ASKS`], [`ACTS`].
+    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`INJECTION`], [`EMOTIONS`], [`ASKS`], [`ACTS`].
     pub(crate) by_name: HashMap<String, Head>,
     /// The encoder's last layers as they were tuned for the heads; none where it was left alone.
     pub(crate) layers: Vec<Layer>,

@@ -24,7 +24,7 @@ use features::Features;
 pub use self::language::{Language, Languages};
 pub use examples::{Example, NO_CONCERN, read_examples};
 pub use head::{Head, Ranking, Scored};
-pub use heads::{ACTS, ASKS, CONCERN, EMOTIONS, Heads, HeadsError, INTENT, SENTIMENT};
+pub use heads::{ACTS, ASKS, CONCERN, EMOTIONS, Heads, HeadsError, INJECTION, INTENT, SENTIMENT};
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
 pub use train::{TrainError, TrainOptions, Trained, train};
@@ -42,6 +42,8 @@ pub struct Understanding {
     pub sentiment: Ranking,
     /// What a bot must not answer alone.
     pub concern: Ranking,
+    /// Probability that it, or a sentence of it, gives instructions to the bot, in `[0, 1]`.
+    pub injection: f32,
     /// All that its writer feels, each with a probability of its own; empty unless heads were trained
     /// for it.
     #[serde(skip_serializing_if = "Ranking::is_empty")]
@@ -71,6 +73,23 @@ impl Understanding {
         1.0 - self.concern.probability(NO_CONCERN)
     }
 
+    /// What to look the message up by: where it goes on from another, what lies between its own embedding
+    /// and that behind the other. What was talked about drowns a short question, and the question alone
+    /// does not say what it is about.
+    pub fn query(&self) -> Embedding {
+        let in_context = self.in_context.as_ref();
+        in_context.map_or_else(
+            || self.embedding.clone(),
+            |in_context| self.embedding.between(in_context),
+        )
+    }
+
+    /// Whether the message more likely than not asks something of a record, and nothing else.
+    pub fn surely_asks_of_a_record(&self) -> bool {
+        let most = self.asks.first().map_or(0.0, |scored| scored.probability);
+        most >= 0.5 && !self.does(act::SEVERAL)
+    }
+
     /// Whether the message does `act`, a label of the head [`ACTS`].
     pub fn does(&self, act: &str) -> bool {
         self.acts.iter().any(|scored| scored.label == act)
@@ -79,8 +98,13 @@ impl Understanding {
     /// Whether the message more likely than not does `act`: for what must not be taken for something
     /// else, where [`Self::does`] would rather have it too often.
     pub fn surely_does(&self, act: &str) -> bool {
-        let mut acts = self.acts.iter();
-        acts.any(|scored| scored.label == act && scored.probability >= 0.5)
+        self.probability_of(act) >= 0.5
+    }
+
+    /// Probability that the message does `act`; 0 where it does not reach the act's threshold.
+    pub fn probability_of(&self, act: &str) -> f32 {
+        let scored = self.acts.iter().find(|scored| scored.label == act);
+        scored.map_or(0.0, |scored| scored.probability)
     }
 
     /// The most probable concern other than none.
@@ -182,6 +206,7 @@ impl Understander {
             intent: self.rank(INTENT, &whole),
             sentiment: self.rank(SENTIMENT, &whole),
             concern: self.rank(CONCERN, &whole),
+            injection: self.rank(INJECTION, &whole).probability(INJECTION),
             emotions: self.rank(EMOTIONS, &whole),
             asks: self.chosen(ASKS, &whole),
             acts: self.chosen(ACTS, &whole),
@@ -234,7 +259,7 @@ impl Understander {
         found.next().unwrap_or_default()
     }
 
-    /// Raises the concern, and the wish for a person, to the strongest of any one sentence.
+    /// Raises the concern, the injection, and the wish for a person, to the strongest of any one sentence.
     fn look_closer(&self, text: &str, whole: &mut Understanding) -> Result<(), EncoderError> {
         const MOST_SENTENCES: usize = 6;
         // In a short message nothing drowns, and a long sentence is most of the message.
@@ -261,6 +286,8 @@ impl Understander {
             if concern.probability(NO_CONCERN) < whole.concern.probability(NO_CONCERN) {
                 whole.concern = concern;
             }
+            let injection = self.rank(INJECTION, &seen).probability(INJECTION);
+            whole.injection = whole.injection.max(injection);
             let intent = self.rank(INTENT, &seen);
             if intent.top() == "contact_human_agent"
                 && intent.confidence() > whole.intent.confidence()
@@ -274,6 +301,7 @@ impl Understander {
 
 fn is_worth_a_closer_look(understanding: &Understanding) -> bool {
     understanding.concern_probability() > 0.04
+        || understanding.injection > 0.04
         || understanding.sentiment.top() == "negative"
         || understanding.intent.probability("contact_human_agent") > 0.05
 }

@@ -34,11 +34,17 @@ impl Signals<'_> {
     }
 
     /// Whether `label` is the likeliest of a group that together reaches `least`: a message that is
-    /// half an attack and half a question for others' data is no less to be declined.
+    /// half a theft and half an accident is no less for a person.
     fn leads(&self, label: &str, group: &[&str], least: f32) -> bool {
         let own = self.concern(label);
         let together: f32 = group.iter().map(|other| self.concern(other)).sum();
         together >= least && group.iter().all(|other| own >= self.concern(other))
+    }
+
+    /// Whether it gives instructions to the bot, rather than asking for others' data.
+    fn is_injection(&self, policy: &Policy) -> bool {
+        let injection = self.understanding.injection;
+        injection >= self.least_to_refuse(policy) && injection >= self.concern("privacy")
     }
 
     /// "Oh come on, she asked me to" is said of what was declined: half the evidence will do.
@@ -61,8 +67,24 @@ impl Signals<'_> {
 
     /// Small talk asks nothing.
     fn is_small_talk(&self, label: &str, policy: &Policy) -> bool {
-        let asks = self.text.contains(['?', '？']) || !self.understanding.asks.is_empty();
-        self.intent(label) >= policy.small_talk && !asks
+        self.intent(label) >= policy.small_talk && !self.asks()
+    }
+
+    fn asks(&self) -> bool {
+        let questions = [act::ASKS_YES_NO, act::HYPOTHETICAL, act::WISH];
+        self.text.contains(['?', '？'])
+            || !self.understanding.asks.is_empty()
+            || questions
+                .iter()
+                .any(|act| self.understanding.surely_does(act))
+    }
+
+    /// "Am I talking to a person?" asks for none, and "I have had it with this bot, get me a person" does
+    /// not ask what the bot is.
+    fn asks_what_the_bot_is(&self) -> bool {
+        let read = self.understanding;
+        let wants_a_person = self.intent("contact_human_agent");
+        read.surely_does(act::ABOUT_BOT) && read.probability_of(act::ABOUT_BOT) > wants_a_person
     }
 
     /// Whether the customer takes up, or turns down, what the bot has offered.
@@ -73,8 +95,6 @@ impl Signals<'_> {
 
 /// Concerns that a person must take up.
 const FOR_A_PERSON: &[&str] = &["safety", "fraud", "legal", "bereavement"];
-/// Concerns that are declined.
-const DECLINED: &[&str] = &["injection", "privacy"];
 
 /// A line of the table.
 struct Rule {
@@ -108,17 +128,17 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "instructions to the bot",
-        applies: |s, p| s.leads("injection", DECLINED, s.least_to_refuse(p)),
+        applies: |s, p| s.is_injection(p),
         reaction: Reaction::Refuse(RefusalReason::Injection),
     },
     Rule {
         name: "somebody else's data",
-        applies: |s, p| s.leads("privacy", DECLINED, s.least_to_refuse(p)),
+        applies: |s, p| s.concern("privacy") + s.understanding.injection >= s.least_to_refuse(p),
         reaction: Reaction::Refuse(RefusalReason::Privacy),
     },
     Rule {
         name: "asks what the bot is",
-        applies: |s, _| s.understanding.surely_does(act::ABOUT_BOT),
+        applies: |s, _| s.asks_what_the_bot_is(),
         reaction: Reaction::About,
     },
     Rule {

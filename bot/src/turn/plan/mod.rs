@@ -11,6 +11,7 @@ mod wish;
 use generate::PromptMessage;
 use guard::Guard;
 use retrieval::Embedding;
+use serde::Serialize;
 use understand::{OUT_OF_SCOPE, act};
 
 pub(super) use prompt::prefix;
@@ -21,7 +22,9 @@ use super::read::Question;
 use super::services::Finder;
 use super::write::Reply;
 use super::{Turn, TurnError};
+use crate::config::Answers;
 use crate::desk::{Catalogue, Completeness, Desk, DeskAnswer, Enquiry, Finding};
+use crate::facts::FactKind;
 use passages::Found;
 
 /// Probability from which an intent decides which records are looked up.
@@ -32,6 +35,17 @@ const LEANING: f32 = 0.25;
 /// be.
 const BESIDE_A_PRODUCT: f32 = 0.05;
 
+/// Notes of a record told at most.
+const MOST_DETAILS: usize = 2;
+
+/// What the template of a record's notes may name.
+#[derive(Serialize)]
+struct Details<'a> {
+    /// Whether they are notes of an order, not sentences about a product.
+    of_order: bool,
+    details: Vec<&'a String>,
+}
+
 /// What is to be said.
 pub(super) enum Plan {
     /// Ready words.
@@ -40,18 +54,24 @@ pub(super) enum Plan {
     Write(Box<Assignment>),
 }
 
-/// What the model is given, and what is done with its words.
+/// What a reply is written from.
 pub(super) struct Assignment {
-    pub(super) prompt: Vec<PromptMessage>,
-    pub(super) guard: Guard,
+    /// What the model writes; `None` where the pages' own words answer.
+    pub(super) writing: Option<Writing>,
     /// A word of regret, before everything else.
     pub(super) apology: Option<String>,
-    /// What the records say, before the model's first word.
+    /// What the records say, before everything that is written.
     pub(super) told: Option<String>,
     /// Embedding of the query that the facts were found by.
     pub(super) embedding: Embedding,
     /// The reply so far: facts, documents and sources.
     pub(super) base: Reply,
+}
+
+/// What the model is given, and what checks its words.
+pub(super) struct Writing {
+    pub(super) prompt: Vec<PromptMessage>,
+    pub(super) guard: Guard,
 }
 
 /// Plans the answer to a question, `decision` being what was decided before the search.
@@ -84,16 +104,10 @@ pub(super) async fn answer(
     if decision.reaction != Reaction::Answer {
         return Ok(reply(ready::with_apology(turn, decision)?));
     }
-    match finding {
-        Some(finding) if finding.is_whole() && !finding.is_of_products() => {
-            Ok(reply(ready::desk_reply(turn, finding, decision)?))
-        }
-        finding => search(turn, finder, &desk, question, finding, decision).await,
-    }
+    search(turn, finder, &desk, question, finding, decision).await
 }
 
-/// Plans the answer to a question that records do not answer, or not wholly: `finding` is what they
-/// have to say to it.
+/// Plans the answer by what is found: `finding` is what the records have to say to the question.
 async fn search(
     turn: &Turn<'_>,
     finder: &dyn Finder,
@@ -106,14 +120,22 @@ async fn search(
     turn.watch.lap("retrieve");
     let similarity = found.best_similarity();
     let finding = match finding {
+        Some(finding) => Some(finding),
+        None => suggest::meant(turn, finder, question, desk, similarity).await?,
+    };
+    let finding = match finding {
+        Some(finding) => Some(with_details(turn, finder, finding).await?),
+        None => None,
+    };
+    let finding = match finding {
         Some(finding) if finding.is_whole() => {
-            if suggest::nearness(turn, finder, question, &finding).await? >= similarity {
+            if is_enough(turn, finder, question, &finding, similarity).await? {
                 return Ok(reply(Reply {
                     documents: found.documents,
                     ..ready::desk_reply(turn, finding, decision)?
                 }));
             }
-            // A page is nearer to the question than the product: "can I pay the jacket in instalments?"
+            // A page is nearer to the question than the record: "can I pay the jacket in instalments?"
             Some(finding.with(Completeness::Partial))
         }
         finding => finding,
@@ -129,7 +151,7 @@ async fn search(
             similarity,
             floor: turn.settings.config.retrieval.floor,
             wish: wish.as_ref().map(|wish| wish.fit),
-            off_topic: question.intent.top() == OUT_OF_SCOPE,
+            off_topic: turn.reading.understanding.intent.top() == OUT_OF_SCOPE,
         }),
     };
     let decision = on_evidence(&evidence, decision);
@@ -146,11 +168,69 @@ async fn search(
             ..planned
         }));
     }
-    preview(turn, question, &found);
+    if turn.settings.config.generate.answers == Answers::Generative {
+        preview(turn, &found);
+    }
     let found = beside_products(turn, finder, finding.as_ref(), found).await?;
     let assignment = prompt::assign(turn, question, decision, finding, found)?;
     turn.watch.lap("compose");
     Ok(Plan::Write(Box::new(assignment)))
+}
+
+/// The finding with what else is noted of its record, where that is near to the question.
+async fn with_details(
+    turn: &Turn<'_>,
+    finder: &dyn Finder,
+    mut finding: Finding,
+) -> Result<Finding, TurnError> {
+    let details = std::mem::take(&mut finding.details);
+    let Some(fact) = finding.facts.last_mut().filter(|_| !details.is_empty()) else {
+        return Ok(finding);
+    };
+    let query = turn.reading.understanding.query();
+    let similarity = finder.similarity(&query, details.clone()).await?;
+    let floor = turn.settings.config.retrieval.floor;
+    let mut near: Vec<(&String, f32)> = details.iter().zip(similarity).collect();
+    near.retain(|(_, similarity)| *similarity >= floor);
+    near.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let details: Vec<&String> = near
+        .into_iter()
+        .take(MOST_DETAILS)
+        .map(|(detail, _)| detail)
+        .collect();
+    if details.is_empty() {
+        return Ok(finding);
+    }
+    let context = Details {
+        of_order: fact.kind == FactKind::Order,
+        details,
+    };
+    let voice = &turn.settings.voice;
+    let told = voice.render(turn.language(), "details", &context)?;
+    fact.text = format!("{} {told}", fact.text).trim().to_owned();
+    Ok(finding)
+}
+
+/// Whether what a record has to say, which answers what was asked of it, needs nothing beside it of pages
+/// that are as near to the question as `similarity`.
+async fn is_enough(
+    turn: &Turn<'_>,
+    finder: &dyn Finder,
+    question: &Question,
+    finding: &Finding,
+    similarity: f32,
+) -> Result<bool, TurnError> {
+    let understanding = &turn.reading.understanding;
+    let nearest = if finding.is_of_products() {
+        suggest::nearness(turn, finder, question, finding).await?
+    } else if understanding.surely_asks_of_a_record() {
+        return Ok(true);
+    } else {
+        let told = finding.facts.iter().map(|fact| fact.text.clone()).collect();
+        let all = finder.similarity(&understanding.query(), told).await?;
+        all.into_iter().fold(-1.0, f32::max)
+    };
+    Ok(nearest >= similarity)
 }
 
 /// What was found, without what is less similar to the question than the products named in it: what
@@ -172,11 +252,8 @@ async fn beside_products(
     Ok(found)
 }
 
-/// Shows the best passage at once where it is clearly right, in the customer's language.
-fn preview(turn: &Turn<'_>, question: &Question, found: &Found) {
-    if question.translated {
-        return;
-    }
+/// Shows the best passage at once where it is clearly right.
+fn preview(turn: &Turn<'_>, found: &Found) {
     if let Some((text, source)) = found.preview(turn) {
         turn.audible.preview(text, source);
         turn.watch.since_start("preview");
@@ -185,8 +262,8 @@ fn preview(turn: &Turn<'_>, question: &Question, found: &Found) {
 
 /// What the desk is asked.
 fn enquiry<'a>(turn: &'a Turn<'_>, question: &'a Question) -> Enquiry<'a> {
-    let intent = &question.intent;
     let understanding = &turn.reading.understanding;
+    let intent = &understanding.intent;
     let from = |least: f32| (intent.confidence() >= least).then(|| intent.top());
     Enquiry {
         text: &question.text,

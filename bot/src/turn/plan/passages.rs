@@ -7,6 +7,7 @@ use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use super::select::{self, Selection};
 use crate::audience::Source;
+use crate::config::Answers;
 use crate::facts::Fact;
 use crate::library::{Hit, Query};
 
@@ -24,18 +25,15 @@ pub(super) struct Found {
     pub(super) embedding: Embedding,
 }
 
-/// Looks the question up; one that follows also behind what it follows. Neither way alone: what was
-/// talked about drowns a short question, and the question alone does not say what it is about.
+/// Looks the question up.
 pub(super) async fn find(
     turn: &Turn<'_>,
     finder: &dyn Finder,
     question: &Question,
 ) -> Result<Found, TurnError> {
-    let understanding = &turn.reading.understanding;
-    let in_context = understanding.in_context.as_ref();
-    let alone = &understanding.embedding;
+    let embedding = turn.reading.understanding.query();
     let query = Query {
-        embeddings: [alone].into_iter().chain(in_context).cloned().collect(),
+        embedding: embedding.clone(),
         limit: turn.settings.config.retrieval.passages,
     };
     let hits = finder.passages(&query).await?;
@@ -44,14 +42,18 @@ pub(super) async fn find(
     } else {
         question.text.clone()
     };
-    let embedding = in_context.unwrap_or(alone).clone();
     Ok(found(turn, hits, looked_up, embedding))
 }
 
-fn found(turn: &Turn<'_>, hits: Vec<Hit>, query: String, embedding: Embedding) -> Found {
+fn found(turn: &Turn<'_>, mut hits: Vec<Hit>, query: String, embedding: Embedding) -> Found {
+    select::weigh_by_document(&mut hits);
     let prompts = turn.settings.voice.prompts();
     let selection = Selection {
-        budget: turn.settings.config.retrieval.fact_chars,
+        budget: match turn.settings.config.generate.answers {
+            // They are read once more, line by line.
+            Answers::Extractive => usize::MAX,
+            Answers::Generative => turn.settings.config.retrieval.fact_chars,
+        },
         pack: prompts.own_pack(),
         packs: prompts.packs(),
     };

@@ -12,7 +12,8 @@ use super::super::read::Question;
 use super::super::write::Reply;
 use super::super::{Turn, TurnError, history};
 use super::passages::Found;
-use super::{Assignment, asked, ready, select};
+use super::{Assignment, Writing, asked, ready, select};
+use crate::config::Answers;
 use crate::desk::{Completeness, Finding};
 use crate::facts::Fact;
 use crate::prompts::PromptError;
@@ -41,7 +42,7 @@ pub(in crate::turn) fn prefix(
     Ok(prompt)
 }
 
-/// What the model is given on a question, with what the desk and the search found.
+/// What a reply to a question is written from: what the desk and the search found.
 pub(super) fn assign(
     turn: &Turn<'_>,
     question: &Question,
@@ -65,12 +66,16 @@ pub(super) fn assign(
     // What the customer has been told is not told to the model as a fact to repeat.
     let background = records.iter().filter(|_| told.is_none());
     let texts: Vec<String> = background.chain(&passages).cloned().collect();
-    let prompt = prompt(turn, question, &texts, told.as_deref())?;
-    let guard = guard(turn, question, &found, &records, told.as_deref(), settled);
+    let writing = match turn.settings.config.generate.answers {
+        Answers::Extractive => None,
+        Answers::Generative => Some(Writing {
+            prompt: prompt(turn, question, &texts, told.as_deref())?,
+            guard: guard(turn, question, &found, &records, told.as_deref(), settled),
+        }),
+    };
     facts.extend(found.facts);
     Ok(Assignment {
-        prompt,
-        guard,
+        writing,
         apology: ready::apology(turn)?,
         told,
         embedding: found.embedding,
@@ -134,11 +139,7 @@ fn prompt(
     let (voice, code) = (&turn.settings.voice, turn.language());
     let today = turn.settings.clock.today();
     let mut prompt = prefix(voice, today, code, &turn.opened.history)?;
-    let message = if question.translated {
-        &turn.opened.text
-    } else {
-        &question.text
-    };
+    let message = &question.text;
     let context = TurnContext {
         facts,
         told,

@@ -63,6 +63,25 @@ pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
     join(hits, &chosen)
 }
 
+/// Makes the similarity of each line the mean of its own and its document's, for which two passages
+/// speak: of two lines alike, the one whose page is about the question answers it.
+pub(super) fn weigh_by_document(hits: &mut [Hit]) {
+    let farthest = hits.iter().map(|hit| hit.similarity).fold(1.0, f32::min);
+    let of_document = |document: &str| {
+        let own = hits.iter().filter(|hit| hit.document == document);
+        let mut best: Vec<f32> = own.map(|hit| hit.similarity).collect();
+        best.sort_by(|a, b| b.total_cmp(a));
+        // Another passage of the document is at most as near as the farthest one found.
+        let second = best.get(1).copied().unwrap_or(farthest);
+        (best.first().copied().unwrap_or(farthest) + second) / 2.0
+    };
+    let documents: Vec<f32> = hits.iter().map(|hit| of_document(&hit.document)).collect();
+    for (hit, document) in hits.iter_mut().zip(documents) {
+        let lines = hit.blocks.iter_mut().flat_map(|block| &mut block.lines);
+        lines.for_each(|line| *line = (*line + document) / 2.0);
+    }
+}
+
 /// The blocks of the hit that answer best, in order, short enough to be read at a glance.
 pub(super) fn excerpt(hit: &Hit, pack: &Pack, packs: &Packs) -> String {
     let selection = Selection {

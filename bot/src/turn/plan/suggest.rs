@@ -2,6 +2,7 @@
 
 use crm::ProductId;
 use serde::Serialize;
+use understand::act;
 
 use super::super::decide::{Decision, WishFit};
 use super::super::read::Question;
@@ -9,7 +10,7 @@ use super::super::services::Finder;
 use super::super::write::Reply;
 use super::super::{Turn, TurnError};
 use super::ready;
-use super::wish::{Wish, price_limit};
+use super::wish::{self, price_limit};
 use crate::desk::{Desk, Finding};
 
 /// Products looked at: some of them may cost too much.
@@ -31,6 +32,31 @@ struct SuggestionsContext {
     count: usize,
 }
 
+/// What the catalogue has to say of the product that a message means without naming it in the
+/// catalogue's words; `None` where it asks nothing of a product, or a page, whose similarity to it is
+/// `rival`, is as near.
+pub(super) async fn meant(
+    turn: &Turn<'_>,
+    finder: &dyn Finder,
+    question: &Question,
+    desk: &Desk<'_>,
+    rival: f32,
+) -> Result<Option<Finding>, TurnError> {
+    let understanding = &turn.reading.understanding;
+    if understanding.does(act::WISH) || !wish::asks_of_products(understanding) {
+        return Ok(None);
+    }
+    let query = understanding.query();
+    let nearest = finder.products(&question.text, &query, 1).await?;
+    let least = turn.settings.config.retrieval.floor.max(rival);
+    match nearest.first() {
+        Some((id, similarity)) if *similarity > least => {
+            Ok(desk.describe(id, &super::enquiry(turn, question))?)
+        }
+        _ => Ok(None),
+    }
+}
+
 /// How the catalogue fits the wish of a message, against a passage whose similarity to it is
 /// `rival`; `None` where it has no wish, or a page may answer it as well.
 pub(super) async fn fit(
@@ -40,25 +66,27 @@ pub(super) async fn fit(
     desk: &Desk<'_>,
     rival: f32,
 ) -> Result<Option<Suggestion>, TurnError> {
-    let text = &question.text;
-    let Some(wish) = Wish::of(&turn.reading.understanding) else {
+    let understanding = &turn.reading.understanding;
+    if !understanding.does(act::WISH) {
         return Ok(None);
-    };
+    }
     let retrieval = &turn.settings.config.retrieval;
     let limit = price_limit(
         &turn.opened.text,
         desk.prompts.pack(turn.language()),
         desk.currency,
     );
-    let embedding = &turn.reading.understanding.embedding;
-    let mut found = finder.products(text, embedding, LOOKED_AT).await?;
+    let text = &question.text;
+    let mut found = finder
+        .products(text, &understanding.embedding, LOOKED_AT)
+        .await?;
     if found.is_empty() {
         return Ok(None);
     }
     found.retain(|(id, _)| limit.is_none_or(|limit| desk.costs_at_most(id, limit)));
     let best = found.iter().map(|(_, similarity)| *similarity);
     let best = best.fold(0.0, f32::max);
-    let is_plain = wish == Wish::Plain;
+    let is_plain = understanding.surely_does(act::WISH);
     if best < retrieval.floor || !is_plain && best <= rival {
         let fit = Suggestion {
             fit: WishFit::NothingFits,

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crm::Money;
 use language::Pack;
 use regex::{Captures, Regex};
-use understand::{Understanding, act};
+use understand::Understanding;
 
 use super::BELIEVED;
 use crate::currency::Currency;
@@ -19,27 +19,11 @@ static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     .ok()
 });
 
-/// How plainly somebody wishes for something to buy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// The catalogue's answer competes with the pages'.
-    Perhaps,
-    /// "Can you recommend something for a rainy walk?": no page is an answer to that.
-    Plain,
-}
-
-impl Wish {
-    /// Reads it from what the classifier makes of the message.
-    pub(super) fn of(understanding: &Understanding) -> Option<Self> {
-        let intent = &understanding.intent;
-        let asks = intent.top() == "product_question" && intent.confidence() >= BELIEVED
-            || desk::asks_of_products(&understanding.asks);
-        if understanding.does(act::WISH) {
-            Some(Self::Plain)
-        } else {
-            asks.then_some(Self::Perhaps)
-        }
-    }
+/// Whether a message asks something of a product.
+pub(super) fn asks_of_products(understanding: &Understanding) -> bool {
+    let intent = &understanding.intent;
+    intent.top() == "product_question" && intent.confidence() >= BELIEVED
+        || desk::asks_of_products(&understanding.asks)
 }
 
 /// What it may cost at most, in the company's `currency`: "under 100", "max 50 euro".

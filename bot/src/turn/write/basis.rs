@@ -15,10 +15,10 @@ use crate::facts::{Fact, FactKind};
 
 /// Longest quotation of one piece, in characters; longer lines are cut into sentences and items.
 const PIECE_CHARS: usize = 200;
-/// Longest excerpt shown where the model has no answer, in characters.
-const EXCERPT_CHARS: usize = 320;
 /// Share of the best piece's similarity that the others in an excerpt need.
-const NEAR_THE_BEST: f32 = 0.75;
+const NEAR_THE_BEST: f32 = 0.6;
+/// Documents that an excerpt is from at most: more are not read as one answer.
+const MOST_DOCUMENTS: usize = 2;
 /// Share of a piece's words from which a verdict has told it.
 const TOLD: f32 = 0.8;
 
@@ -27,6 +27,8 @@ const TOLD: f32 = 0.8;
 pub(super) struct Basis {
     pieces: Vec<Piece>,
     near: Near,
+    /// Longest excerpt, in characters.
+    budget: usize,
     /// Values of the question, which a verdict would have to compare.
     asked: HashSet<String>,
     /// The language of the facts.
@@ -48,6 +50,8 @@ pub(super) struct Piece {
     pub(super) text: String,
     /// Its document, for a client; `None` for the catalogue's own words.
     pub(super) source: Option<Source>,
+    /// Its fact, and its place in it.
+    place: (usize, usize),
     /// How near it is to the question in meaning.
     similarity: f32,
 }
@@ -95,6 +99,7 @@ pub(super) async fn basis(
     Ok(Basis {
         pieces: pieces(&facts, pack),
         near,
+        budget: retrieval.fact_chars,
         asked: value_set(question, pack),
         pack: pack.clone(),
     })
@@ -109,6 +114,7 @@ impl Basis {
                 certain: 1.0,
                 worth_showing: 1.0,
             },
+            budget: 0,
             asked: HashSet::new(),
             pack: pack.clone(),
         }
@@ -146,22 +152,29 @@ impl Basis {
         pieces.take_while(|piece| piece.similarity >= self.near.certain)
     }
 
-    /// The nearest pieces' words, short enough to be read at a glance; `None` when none is near.
+    /// The nearest pieces' words, in the order of their pages, short enough to be read at a glance; `None`
+    /// when none is near.
     pub(super) fn excerpt(&self) -> Option<Excerpt> {
         let best = self.pieces.first()?;
         let least = self.near.worth_showing.max(best.similarity * NEAR_THE_BEST);
-        let mut text = String::new();
-        for piece in self
-            .pieces
-            .iter()
-            .take_while(|piece| piece.similarity >= least)
-        {
-            let fits = text.chars().count() + piece.text.chars().count() < EXCERPT_CHARS;
-            if text.is_empty() || fits {
-                sentences::append(&mut text, &piece.text);
+        let mut chosen: Vec<&Piece> = Vec::new();
+        let mut spent = 0;
+        let near = self.pieces.iter();
+        for piece in near.take_while(|piece| piece.similarity >= least) {
+            let length = piece.text.chars().count();
+            let fits = chosen.is_empty() || spent + length <= self.budget;
+            let is_new = chosen.iter().all(|known| known.text != piece.text);
+            if fits && is_new && joins(&chosen, piece) {
+                spent += length;
+                chosen.push(piece);
             }
         }
-        (!text.is_empty()).then(|| Excerpt {
+        chosen.sort_by_key(|piece| piece.place);
+        let mut text = String::new();
+        for piece in &chosen {
+            sentences::append(&mut text, &piece.text);
+        }
+        (!chosen.is_empty()).then(|| Excerpt {
             text,
             source: best.source.clone(),
             certain: best.similarity >= self.near.certain,
@@ -169,21 +182,35 @@ impl Basis {
     }
 }
 
+/// Whether `piece` is from one of the documents of those `chosen`, or there is room for one more.
+fn joins(chosen: &[&Piece], piece: &Piece) -> bool {
+    let id = |piece: &Piece| piece.source.as_ref().map(|source| source.id.clone());
+    let mut documents: Vec<_> = chosen.iter().map(|known| id(known)).collect();
+    documents.sort();
+    documents.dedup();
+    documents.contains(&id(piece)) || documents.len() < MOST_DOCUMENTS
+}
+
 /// The pieces of product descriptions, and of knowledge that customers may see; nearest first.
 fn pieces(facts: &[Fact], pack: &Pack) -> Vec<Piece> {
-    let shown = facts.iter().filter(|fact| match fact.kind {
-        FactKind::Knowledge => !fact.internal,
-        FactKind::Product => true,
-        FactKind::Order | FactKind::Profile => false,
-    });
+    let shown = facts
+        .iter()
+        .enumerate()
+        .filter(|(_, fact)| match fact.kind {
+            FactKind::Knowledge => !fact.internal,
+            FactKind::Product => true,
+            FactKind::Order | FactKind::Profile => false,
+        });
     let mut pieces: Vec<Piece> = Vec::new();
-    for fact in shown {
-        for (line, similarity) in fact.text.lines().zip(&fact.lines) {
+    for (number, fact) in shown {
+        let lines = fact.text.lines().zip(&fact.lines).enumerate();
+        for (at, (line, similarity)) in lines {
             let told = cut(line, pack).into_iter();
             let told = told.filter(|text| !is_invitation(pack, text));
             pieces.extend(told.map(|text| Piece {
                 text,
                 source: fact.as_source(),
+                place: (number, at),
                 similarity: *similarity,
             }));
         }
@@ -266,6 +293,7 @@ mod tests {
                 certain: 0.6,
                 worth_showing: 0.3,
             },
+            budget: 400,
             asked: value_set(question, pack),
             pack: pack.clone(),
         }
@@ -391,7 +419,7 @@ mod tests {
             text.starts_with("Foreign ATM fee: the greater of 3%"),
             "{text}"
         );
-        assert!(text.chars().count() <= EXCERPT_CHARS);
+        assert!(text.chars().count() <= basis(QUESTION).budget);
         assert!(excerpt.certain);
         let title = excerpt.source.map(|source| source.title);
         assert_eq!(

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::super::decide::{Ending, Quotes, on_ending};
 use super::super::plan;
 use super::super::read::Question;
-use super::super::services::Finder;
+use super::super::services::{Finder, Services};
 use super::super::{Turn, TurnError};
 use super::Reply;
 use super::basis::{self, Basis, Excerpt, Missing};
+use super::translate::translate;
 use crate::audience::Source;
 
 /// What was said, and how it ended.
@@ -55,47 +56,84 @@ enum Closing {
     Nothing,
 }
 
+impl Closing {
+    /// The pages' words, and where they are from.
+    fn quoted(&self) -> Option<(&str, Option<&Source>)> {
+        match self {
+            Self::Quote {
+                excerpt, source, ..
+            } => Some((excerpt, source.as_ref())),
+            Self::Excerpt(excerpt) => Some((&excerpt.text, excerpt.source.as_ref())),
+            Self::Words | Self::Nothing => None,
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Quotation<'a> {
     excerpt: &'a str,
+    translated: bool,
 }
 
-/// Chooses the final words.
+/// Chooses the final words. Without a `guard` no model has written.
 pub(super) async fn close(
     turn: &Turn<'_>,
-    finder: &dyn Finder,
+    services: &Services,
     question: &Question,
     reply: Reply,
     said: Said,
-    guard: &Guard,
+    guard: Option<&Guard>,
     embedding: &Embedding,
 ) -> Result<Reply, TurnError> {
-    let words = said.reply(guard);
-    if said.has_told {
+    let words = guard.map_or_else(String::new, |guard| said.reply(guard));
+    let closing = if said.has_told && guard.is_some() {
         // The records have been told; what may be missing is a rule that is not known.
-        let sources = if words.is_empty() {
-            Vec::new()
-        } else {
-            reply.sources
-        };
-        return Ok(Reply {
-            text: join(&said.lead, words.trim()),
-            sources,
-            ..reply
-        });
-    }
+        Closing::Words
+    } else {
+        let basis = basis_of(turn, &*services.finder, &reply, embedding).await;
+        turn.watch.lap("basis");
+        match guard {
+            Some(guard) => choose(&words, &basis, guard, question.same_language),
+            None => quote(&basis, said.has_told),
+        }
+    };
+    let translation = match closing.quoted() {
+        Some((text, source)) => translated(turn, services, text, source).await?,
+        None => None,
+    };
+    finish(turn, reply, &said, &words, closing, translation)
+}
+
+/// What the reply's facts say nearest to the question.
+async fn basis_of(
+    turn: &Turn<'_>,
+    finder: &dyn Finder,
+    reply: &Reply,
+    embedding: &Embedding,
+) -> Basis {
     let query = reply.query.as_deref().unwrap_or_default();
-    let basis = match basis::basis(turn, finder, &reply.facts, query, embedding).await {
+    match basis::basis(turn, finder, &reply.facts, query, embedding).await {
         Ok(basis) => basis,
         Err(error) => {
-            // What the model has said stands: the reply is not lost for want of a quotation.
+            // What has been said stands: the reply is not lost for want of a quotation.
             tracing::warn!("the facts could not be ranked: {error}");
             Basis::empty(turn.settings.voice.prompts().own_pack())
         }
-    };
-    turn.watch.lap("basis");
-    let closing = choose(&words, &basis, guard, question.same_language);
-    finish(turn, reply, &said, &words, closing)
+    }
+}
+
+/// The pages' words as they are; behind a record that `has_told` already only a clear answer.
+fn quote(basis: &Basis, has_told: bool) -> Closing {
+    match basis.excerpt() {
+        Some(excerpt) if has_told && excerpt.certain => Closing::Quote {
+            excerpt: excerpt.text,
+            source: excerpt.source,
+            instead: false,
+        },
+        _ if has_told => Closing::Words,
+        Some(excerpt) => Closing::Excerpt(excerpt),
+        None => Closing::Nothing,
+    }
 }
 
 /// What `words` are followed by, or replaced with. Words in another language than the facts' cannot
@@ -116,22 +154,49 @@ fn choose(words: &str, basis: &Basis, guard: &Guard, comparable: bool) -> Closin
     basis.excerpt().map_or(Closing::Nothing, Closing::Excerpt)
 }
 
+/// A quotation in the customer's language. While it is being translated, the customer sees the words as
+/// they are.
+async fn translated(
+    turn: &Turn<'_>,
+    services: &Services,
+    text: &str,
+    source: Option<&Source>,
+) -> Result<Option<String>, TurnError> {
+    let is_foreign = turn.language() != turn.settings.voice.fallback();
+    if is_foreign && let Some(source) = source {
+        turn.audible.preview(text.to_owned(), source.clone());
+    }
+    let (reader, generator) = (&*services.reader, &*services.generator);
+    let translation = translate(turn, reader, generator, text).await?;
+    turn.watch.lap("translate");
+    Ok(translation)
+}
+
 fn finish(
     turn: &Turn<'_>,
     reply: Reply,
     said: &Said,
     words: &str,
     closing: Closing,
+    translation: Option<String>,
 ) -> Result<Reply, TurnError> {
     let quote = |template, excerpt: &str| {
-        let context = Quotation { excerpt };
+        let context = Quotation {
+            excerpt: translation.as_deref().unwrap_or(excerpt),
+            translated: translation.is_some(),
+        };
         turn.settings
             .voice
             .render(turn.language(), template, &context)
     };
-    Ok(match closing {
+    let reply = match closing {
         Closing::Words => Reply {
             text: join(&said.lead, words.trim()),
+            sources: if said.has_told && words.is_empty() {
+                Vec::new()
+            } else {
+                reply.sources
+            },
             ..reply
         },
         Closing::Quote {
@@ -149,13 +214,12 @@ fn finish(
             }
         }
         Closing::Excerpt(excerpt) => {
-            let quotes = if excerpt.certain {
-                Quotes::Answer
+            let (quotes, template) = if excerpt.certain {
+                (Quotes::Answer, "quote")
             } else {
-                Quotes::Perhaps
+                (Quotes::Perhaps, "perhaps")
             };
             let decision = on_ending(said.ending, quotes);
-            let template = if excerpt.certain { "quote" } else { "perhaps" };
             Reply {
                 reaction: decision.reaction,
                 rule: decision.rule,
@@ -176,6 +240,10 @@ fn finish(
                 ..reply
             }
         }
+    };
+    Ok(Reply {
+        translation,
+        ..reply
     })
 }
 

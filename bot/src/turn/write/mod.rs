@@ -10,20 +10,18 @@ use std::time::{Duration, Instant};
 use generate::{Generator, Request, Sampling, Usage};
 use guard::Withheld;
 
-pub(super) use translate::translate;
-
 use super::decide::{Ending, Reaction};
 use super::memory::Pending;
-use super::plan::{Assignment, Plan};
+use super::plan::{Assignment, Plan, Writing};
 use super::read::Question;
-use super::services::Finder;
+use super::services::Services;
 use super::{Turn, TurnError, session_of};
 use crate::audience::Source;
 use crate::config::Generate;
 use crate::desk::Focus;
 use crate::facts::Fact;
 use close::Said;
-use speech::Speech;
+use speech::{Speech, Spoken};
 
 /// Longest wait for the model, from the request to its last word.
 const MOST_TIME: Duration = Duration::from_secs(90);
@@ -53,6 +51,8 @@ pub(crate) struct Reply {
     pub(crate) unchecked: Vec<&'static str>,
     /// The facts' own words that the text quotes.
     pub(crate) quoted: Option<String>,
+    /// Those words in the customer's language, where the text has them so.
+    pub(crate) translation: Option<String>,
     /// What the model's words cost.
     pub(crate) usage: Option<Usage>,
     /// The records that the conversation is about from now on.
@@ -64,8 +64,7 @@ pub(crate) struct Reply {
 /// Carries out the plan for a question.
 pub(super) async fn write(
     turn: &Turn<'_>,
-    generator: &dyn Generator,
-    finder: &dyn Finder,
+    services: &Services,
     question: &Question,
     plan: Plan,
 ) -> Result<Reply, TurnError> {
@@ -74,8 +73,7 @@ pub(super) async fn write(
         Plan::Write(assignment) => *assignment,
     };
     let Assignment {
-        prompt,
-        guard,
+        writing,
         apology,
         told,
         embedding,
@@ -86,20 +84,13 @@ pub(super) async fn write(
     if !lead.is_empty() {
         turn.audible.piece(format!("{lead} "));
     }
-    let labels = base.facts.iter().map(Fact::label).collect();
-    let mut speech = Speech::new(turn.audible, &guard, labels);
-    let request = request(turn, prompt);
-    let (ending, usage) = speak(turn, generator, request, &mut speech).await;
-    let spoken = speech.end();
-    if spoken.has_begun {
-        turn.watch.since_start("first_token");
-    }
-    turn.watch.lap("generate");
-    let reply = Reply {
-        withheld: spoken.withheld,
-        unchecked: guard.checks_off(),
-        usage,
-        ..base
+    let (reply, guard, spoken, ending) = match writing {
+        Some(writing) => {
+            let generator = &*services.generator;
+            let (reply, spoken, ending) = model_words(turn, generator, &writing, base).await;
+            (reply, Some(writing.guard), spoken, ending)
+        }
+        None => (base, None, Spoken::default(), Ending::Finished),
     };
     let said = Said {
         lead,
@@ -108,7 +99,41 @@ pub(super) async fn write(
         held: spoken.held,
         ending,
     };
-    close::close(turn, finder, question, reply, said, &guard, &embedding).await
+    close::close(
+        turn,
+        services,
+        question,
+        reply,
+        said,
+        guard.as_ref(),
+        &embedding,
+    )
+    .await
+}
+
+/// What the model has to say, past the guard, and how it ended.
+async fn model_words(
+    turn: &Turn<'_>,
+    generator: &dyn Generator,
+    writing: &Writing,
+    base: Reply,
+) -> (Reply, Spoken, Ending) {
+    let labels = base.facts.iter().map(Fact::label).collect();
+    let mut speech = Speech::new(turn.audible, &writing.guard, labels);
+    let request = request(turn, writing.prompt.clone());
+    let (ending, usage) = speak(turn, generator, request, &mut speech).await;
+    let mut spoken = speech.end();
+    if spoken.has_begun {
+        turn.watch.since_start("first_token");
+    }
+    turn.watch.lap("generate");
+    let reply = Reply {
+        withheld: std::mem::take(&mut spoken.withheld),
+        unchecked: writing.guard.checks_off(),
+        usage,
+        ..base
+    };
+    (reply, spoken, ending)
 }
 
 /// A request in the conversation of a turn.

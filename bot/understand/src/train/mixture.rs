@@ -10,6 +10,8 @@ pub(super) struct Judged {
     /// Empty where nothing was tuned.
     pub(super) tuned: Vec<f32>,
     pub(super) label: usize,
+    /// Whether it has the label because it has no other.
+    pub(super) by_default: bool,
     pub(super) part: Part,
 }
 
@@ -84,6 +86,7 @@ mod tests {
             frozen: frozen.to_vec(),
             tuned: tuned.to_vec(),
             label: 0,
+            by_default: false,
             part: Part::Temperature,
         }
     }

@@ -8,6 +8,7 @@
 //! sets the mixture and the temperature, all of it is reported on. The final weights are then
 //! trained on everything.
 
+mod injection;
 mod mixture;
 mod tags;
 mod tuned;
@@ -18,10 +19,10 @@ use std::path::PathBuf;
 
 use retrieval::{Encoder, EncoderError, Reading};
 
-use crate::examples::{Example, Part, part_of, version, with_defaults};
+use crate::examples::{Example, Part, version, with_defaults};
 use crate::features::{Features, features, in_context, middle_layers};
 use crate::head::{Head, Kind};
-use crate::heads::{CONCERN, Heads, INTENT, SENTIMENT, TAGGED};
+use crate::heads::{CONCERN, Heads, INJECTION, INTENT, SENTIMENT, TAGGED};
 use crate::metrics::HeldOut;
 use crate::solver::{Parameters, Regression, Sparse, Told};
 use crate::tune::TuneOptions;
@@ -103,8 +104,8 @@ pub struct Trained {
 }
 
 /// Trains every head that `examples` have labels for. Layers are tuned on all labels that exclude each
-/// other, but a concern is told without them: it has few examples, to which they are fitted too
-/// closely. `progress` hears the share done, in `[0, 1]`.
+/// other, but concerns and injections are told without them: a concern has few examples, to which
+/// they are fitted too closely, and an injection is told by its words. `progress` hears the share done, in `[0, 1]`.
 ///
 /// # Errors
 /// [`TrainError::TooFew`] when no head has enough examples.
@@ -114,8 +115,10 @@ pub fn train(
     options: TrainOptions,
     mut progress: impl FnMut(f32, &str),
 ) -> Result<Trained, TrainError> {
+    let examples = &*injection::hidden_too(examples);
     let read = ReadExamples::new(encoder, examples, options.tune.is_some(), &mut progress)?;
-    let sets = [INTENT, SENTIMENT, CONCERN].map(|name| LabelledSet::gather(name, examples));
+    let names = [INTENT, SENTIMENT, CONCERN, INJECTION];
+    let sets = names.map(|name| LabelledSet::gather(name, examples));
     let sets: Vec<LabelledSet> = sets.into_iter().filter(LabelledSet::is_enough).collect();
     let tagged = TAGGED.map(|name| TaggedSet::gather(name, examples));
     let tagged: Vec<TaggedSet> = tagged.into_iter().flatten().collect();
@@ -135,7 +138,7 @@ pub fn train(
         let told = format!("head {}: {} examples", set.name, set.rows.len());
         progress(1.0, &told);
         let tuned = tuned.as_ref().and_then(|tuned| tuned.head(at));
-        let tuned = tuned.filter(|_| set.name != CONCERN);
+        let tuned = tuned.filter(|_| ![CONCERN, INJECTION].contains(&set.name));
         let (head, report) = set.train(&read, tuned, options)?;
         heads.by_name.insert(set.name.to_owned(), head);
         held_out.push((set.name.to_owned(), report));
@@ -249,6 +252,8 @@ struct Row {
     example: usize,
     /// Index of the label.
     label: usize,
+    /// Whether it has the label because it has no other.
+    by_default: bool,
     part: Part,
 }
 
@@ -264,10 +269,12 @@ impl LabelledSet {
             .map(|(at, label)| (label.as_str(), at))
             .collect();
         let row = |(example, label): &(usize, &str)| {
+            let own = examples.get(*example)?;
             Some(Row {
                 example: *example,
                 label: *index.get(label)?,
-                part: part_of(&examples.get(*example)?.text),
+                by_default: own.label(name).is_none(),
+                part: own.part(),
             })
         };
         let rows = labelled.iter().filter_map(row).collect();
@@ -292,7 +299,11 @@ impl LabelledSet {
     ) -> Result<(Head, HeldOut), TrainError> {
         let nothing = Parameters::zero(read.width, self.labels.len());
         let (seen, learnt) = self.fit(read, options, nothing, |part| part == Part::Train)?;
-        let judged = self.logits(&seen, read, tuned.as_ref());
+        let mut judged = self.logits(&seen, read, tuned.as_ref());
+        let shift = injection::shift(&judged, &self.labels);
+        for row in &mut judged {
+            shift.apply(&mut row.frozen);
+        }
         let of = |chosen: Part| -> Vec<&Judged> {
             judged.iter().filter(|row| row.part == chosen).collect()
         };
@@ -309,6 +320,7 @@ impl LabelledSet {
         if let Some(tuned) = tuned {
             head = head.mixed_with(tuned.last, share);
         }
+        shift.apply(&mut head.bias);
         head.temperature = temperature;
         Ok((head, report))
     }
@@ -343,6 +355,7 @@ impl LabelledSet {
                 frozen: head.logits(&vector.to_dense(read.width)),
                 tuned: tuned.and_then(of_tuned).unwrap_or_default(),
                 label: row.label,
+                by_default: row.by_default,
                 part: row.part,
             })
         };

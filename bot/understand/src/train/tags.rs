@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{ReadExamples, TrainError, TrainOptions, fitted_head};
-use crate::examples::{Example, Part, part_of};
+use crate::examples::{Example, Part};
 use crate::head::{Head, Kind, sigmoids};
 use crate::metrics::{HeldOut, Tagged};
 use crate::solver::{Parameters, Regression, Told};
@@ -54,7 +54,7 @@ impl TaggedSet {
             own: (0..labels.len())
                 .filter(|at| own.contains(&labels[*at]))
                 .collect(),
-            part: part_of(&text.text),
+            part: text.part(),
         };
         let rows: Vec<Row> = tagged().map(row).collect();
         let is_enough =
