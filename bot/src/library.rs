@@ -78,6 +78,8 @@ pub(crate) struct Hit {
     pub blocks: Vec<NearBlock>,
     /// Where to link.
     pub url: Option<String>,
+    /// The language of its document, a BCP 47 tag.
+    pub language: String,
     /// Whether the document is an internal one: its plain facts may be told, it is not shown.
     pub internal: bool,
     /// Similarity in meaning to the question.
@@ -223,6 +225,7 @@ impl Library {
             ordinal: hit.passage.ordinal,
             title: hit.passage.topic(),
             internal: hit.passage.internal,
+            language: hit.passage.language,
             text: hit.passage.text,
             blocks: hit.blocks,
             url: hit.passage.url,

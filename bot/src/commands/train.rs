@@ -12,7 +12,7 @@ use crate::server::load_encoder;
 
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
-    /// Labelled messages, JSONL: {"text", "intent"?, "sentiment"?, "concern"?} a line
+    /// Labelled messages, JSONL: {"text", "intent"?, "sentiment"?, "concern"?, "injection"?} a line
     #[arg(required = true, value_name = "DATA.jsonl")]
     data: Vec<PathBuf>,
     /// Where to write the trained heads

@@ -135,7 +135,11 @@ fn by_number(a: &str, b: &str) -> std::cmp::Ordering {
 }
 
 /// Which options of the product the words ask for: pairs of option name and value.
-pub(crate) fn options_in(words: &Words, variants: &[Variant]) -> Vec<(String, String)> {
+pub(crate) fn options_in(
+    words: &Words,
+    pack: &Pack,
+    variants: &[Variant],
+) -> Vec<(String, String)> {
     let mut asked = Vec::new();
     for (name, values) in option_values(variants) {
         let cut: Vec<Words> = values.iter().map(|value| words.other(value)).collect();
@@ -145,11 +149,11 @@ pub(crate) fn options_in(words: &Words, variants: &[Variant]) -> Vec<(String, St
             let phrase = value_words.iter().collect::<Vec<_>>().join(" ");
             let by_word = value_words.iter().any(|word| {
                 is_own(word)
-                    && is_telling(word)
+                    && is_telling(pack, word)
                     && (words.contains_like(word) || stem_of(words, word))
             });
             let by_yes = value == "yes" && words.contains_like(&name.to_lowercase());
-            if words.has(&phrase) && is_distinct(&phrase) || by_word || by_yes {
+            if words.has(&phrase) && is_distinct(pack, &phrase) || by_word || by_yes {
                 asked.push((name.clone(), value.clone()));
             }
         }
@@ -158,19 +162,14 @@ pub(crate) fn options_in(words: &Words, variants: &[Variant]) -> Vec<(String, St
 }
 
 /// A phrase of several words, or one telling word.
-fn is_distinct(phrase: &str) -> bool {
-    phrase.contains(' ') || is_telling(phrase)
+fn is_distinct(pack: &Pack, phrase: &str) -> bool {
+    phrase.contains(' ') || is_telling(pack, phrase)
 }
 
-/// Words that say something by themselves: not `in` of `in-ear`, nor `yes`.
-fn is_telling(word: &str) -> bool {
-    const COMMON: &[&str] = &[
-        "over", "none", "with", "without", "high", "medium", "large", "small", "long", "full",
-        "light", "standard", "and", "for", "the",
-    ];
+/// Words that say something by themselves: not `in` of `in-ear`, nor the `yes` of an option.
+fn is_telling(pack: &Pack, word: &str) -> bool {
     word.chars().any(|c| c.is_ascii_digit())
-        || (word.chars().count() > 2 && word != "yes" && !COMMON.contains(&word))
-        || matches!(word, "medium" | "large" | "small")
+        || word.chars().count() > 2 && !pack.is_function_word(word)
 }
 
 /// `wooden` asks for `wood`.
@@ -260,11 +259,16 @@ mod tests {
 
     #[test]
     fn in_stock_does_not_ask_for_in_ear() {
+        let prompts = Prompts::builtin().unwrap();
+        let pack = prompts.own_pack();
         let shop = shop();
         let variants = &shop.find(&"5".into()).unwrap().variants;
-        assert_eq!(options_in(&words("which are in stock?"), variants), []);
         assert_eq!(
-            options_in(&words("over-ear and wireless"), variants),
+            options_in(&words("which are in stock?"), pack, variants),
+            []
+        );
+        assert_eq!(
+            options_in(&words("over-ear and wireless"), pack, variants),
             [
                 ("connectivity".into(), "wireless".into()),
                 ("type".into(), "over-ear".into())

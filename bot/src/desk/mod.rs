@@ -69,6 +69,8 @@ pub(crate) struct Enquiry<'a> {
     pub orders: &'a [Order],
     /// What the conversation was about.
     pub focus: &'a Focus,
+    /// The order whose things the message means without naming them in the catalogue's words.
+    pub meant: Option<&'a OrderId>,
 }
 
 impl Enquiry<'_> {
@@ -103,6 +105,8 @@ pub(crate) struct Finding {
     pub focus: Focus,
     /// Whether an order that it tells of can no longer be changed.
     pub settled: bool,
+    /// Whether it tells of several orders because none was named.
+    pub of_all_orders: bool,
 }
 
 impl Finding {

@@ -104,6 +104,10 @@ impl Desk<'_> {
             ..Focus::default()
         };
         let completeness = completeness(enquiry, aspects, listed);
+        let of_all_orders = chosen.len() > 1
+            && !aspects.has(Aspect::Count)
+            && named.items.is_empty()
+            && named.orders.is_empty();
         let settled = chosen.iter().any(|order| is_settled(&order.status));
         let details = match &*chosen {
             [order] => view::details(order),
@@ -115,6 +119,7 @@ impl Desk<'_> {
             details,
             focus,
             settled,
+            of_all_orders,
         }))
     }
 
@@ -212,7 +217,7 @@ fn wants_to_buy(enquiry: &Enquiry<'_>, aspects: &Aspects) -> bool {
     !aspects.any_of_order_alone() && (enquiry.wish || aspects.has(Aspect::Stock))
 }
 
-/// The orders that the message is about: by number, by what is in them, by status, by what was
+/// The orders that the message is about: by number, by meaning, by what is in them, by status, by what was
 /// talked about, else all of them where something is asked that only an order has.
 fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'o Order> {
     let has_status =
@@ -220,6 +225,9 @@ fn choose<'o>(enquiry: &Enquiry<'o>, aspects: &Aspects, named: &Named) -> Vec<&'
     let by_id = |id: &crm::OrderId| enquiry.orders.iter().find(|order| order.id == *id);
     if !named.orders.is_empty() {
         return named.orders.iter().filter_map(by_id).collect();
+    }
+    if let Some(meant) = enquiry.meant.and_then(by_id) {
+        return vec![meant];
     }
     let mut holding: Vec<&Order> = Vec::new();
     for (id, _) in &named.items {

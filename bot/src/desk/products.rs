@@ -11,7 +11,7 @@ use super::view::{self, VariantView};
 use super::{Completeness, Desk, Enquiry, Finding, Focus};
 use crate::facts::{Fact, FactKind};
 use crate::prompts::PromptError;
-use language::Words;
+use language::{Pack, Words};
 
 /// Products compared at most, variants listed at most.
 const MOST_PRODUCTS: usize = 3;
@@ -66,7 +66,7 @@ impl Desk<'_> {
             ..Focus::default()
         };
         for product in products.iter().take(MOST_PRODUCTS) {
-            let wanted = wanted(product, words, enquiry.focus);
+            let wanted = wanted(product, words, self.prompts.own_pack(), enquiry.focus);
             let context = self.context(product, &wanted, words, aspects, enquiry.focus);
             focus.product = Some(product.id.clone());
             focus.options = wanted.iter().map(|(_, value)| value.clone()).collect();
@@ -103,6 +103,7 @@ impl Desk<'_> {
             details,
             focus,
             settled: false,
+            of_all_orders: false,
         }))
     }
 
@@ -145,7 +146,8 @@ impl Desk<'_> {
         let Some(focused) = enquiry.focus.product.as_ref().and_then(find) else {
             return Vec::new();
         };
-        let asks_options = !options_in(words, &focused.variants).is_empty();
+        let asks_options =
+            !options_in(words, self.prompts.own_pack(), &focused.variants).is_empty();
         let follows = enquiry.follows && (aspects.any_of_product() || asks_options);
         if follows { vec![focused] } else { Vec::new() }
     }
@@ -171,8 +173,8 @@ impl Desk<'_> {
         in_stock.sort_by_key(|variant| variant.price);
         let show = |variant: &&Variant| view::variant(variant, self.currency);
         let extreme = |aspect| aspects.has(aspect).then_some(&in_stock);
-        let lists_options =
-            aspects.has(Aspect::Options) && options_in(words, &product.variants).is_empty();
+        let lists_options = aspects.has(Aspect::Options)
+            && options_in(words, self.prompts.own_pack(), &product.variants).is_empty();
         ProductContext {
             name: product.name.clone(),
             description: product.description.clone(),
@@ -210,8 +212,8 @@ fn asks_catalogue(enquiry: &Enquiry<'_>, aspects: &Aspects) -> bool {
 }
 
 /// Options asked for now, and those asked for before that are not replaced.
-fn wanted(product: &Product, words: &Words, focus: &Focus) -> Vec<(String, String)> {
-    let mut wanted = options_in(words, &product.variants);
+fn wanted(product: &Product, words: &Words, pack: &Pack, focus: &Focus) -> Vec<(String, String)> {
+    let mut wanted = options_in(words, pack, &product.variants);
     if focus.product.as_ref() != Some(&product.id) {
         return wanted;
     }

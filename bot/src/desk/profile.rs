@@ -67,6 +67,7 @@ impl Desk<'_> {
             details: Vec::new(),
             focus: enquiry.focus.clone(),
             settled: false,
+            of_all_orders: false,
         }))
     }
 }

@@ -53,6 +53,7 @@ impl Desk<'_> {
                 ..Focus::default()
             },
             settled: false,
+            of_all_orders: false,
         }))
     }
 

@@ -83,6 +83,7 @@ impl Shop {
             customer: (!asked.visitor).then_some(&self.customer),
             orders: if asked.visitor { &[] } else { &self.orders },
             focus: &asked.focus,
+            meant: asked.meant.as_ref(),
         };
         self.desk().look_up(&enquiry).unwrap()
     }
@@ -98,6 +99,8 @@ struct Asked<'a> {
     leaning: Option<&'a str>,
     /// What it goes on from.
     focus: Focus,
+    /// The order whose things it means.
+    meant: Option<OrderId>,
     /// Whether nobody is signed in, else it is Ada.
     visitor: bool,
 }
@@ -210,6 +213,14 @@ fn all_orders_are_meant_where_none_is_named() {
     let finding = found(Shop::new().ask(&asked("what have i got coming", &["status"])));
     assert!(words(&finding).contains("#T20001"), "{finding:?}");
     assert!(words(&finding).contains("#T20002"), "{finding:?}");
+    assert!(finding.of_all_orders);
+    let meant = found(Shop::new().ask(&Asked {
+        meant: Some("#T20001".into()),
+        ..asked("wo bleibt meine Gymnastikmatte", &["status"])
+    }));
+    assert!(words(&meant).contains("#T20001"), "{meant:?}");
+    assert!(!words(&meant).contains("#T20002"), "{meant:?}");
+    assert!(!meant.of_all_orders);
     let pending = found(Shop::new().ask(&asked("what did my pending order cost", &["total"])));
     assert!(!words(&pending).contains("#T20001"), "{pending:?}");
 }

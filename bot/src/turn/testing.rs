@@ -171,6 +171,7 @@ impl Shop {
                 .collect(),
             url: None,
             internal: false,
+            language: "en".into(),
             similarity,
         });
         self

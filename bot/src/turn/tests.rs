@@ -131,7 +131,7 @@ async fn a_model_without_an_answer_is_followed_by_the_pages_own_words() {
         assert_eq!(outcome.rule(), "the pages answer");
         assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
 
-        let far = Shop::new().with_page("Warranty", WARRANTY, 0.3);
+        let far = Shop::new().with_page("Warranty", WARRANTY, 0.25);
         let outcome = far.writing(written).ask(question).await;
         assert_eq!(outcome.action(), "no_answer");
         assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
@@ -369,8 +369,8 @@ async fn the_pages_answer_in_their_own_words() {
     assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
     let mut unsure = shop().quoting();
     unsure.hits.truncate(1);
-    unsure.hits[0].similarity = 0.3;
-    unsure.hits[0].blocks[0].lines = vec![0.3];
+    unsure.hits[0].similarity = 0.25;
+    unsure.hits[0].blocks[0].lines = vec![0.25];
     let outcome = unsure.ask("How long is the warranty?").await;
     assert_eq!(outcome.action(), "no_answer");
     assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());

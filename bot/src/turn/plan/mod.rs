@@ -4,6 +4,7 @@ mod asked;
 mod passages;
 mod prompt;
 mod ready;
+mod records;
 mod select;
 mod suggest;
 mod wish;
@@ -11,7 +12,6 @@ mod wish;
 use generate::PromptMessage;
 use guard::Guard;
 use retrieval::Embedding;
-use serde::Serialize;
 use understand::{OUT_OF_SCOPE, act};
 
 pub(super) use prompt::prefix;
@@ -24,7 +24,6 @@ use super::write::Reply;
 use super::{Turn, TurnError};
 use crate::config::Answers;
 use crate::desk::{Catalogue, Completeness, Desk, DeskAnswer, Enquiry, Finding};
-use crate::facts::FactKind;
 use passages::Found;
 
 /// Probability from which an intent decides which records are looked up.
@@ -34,17 +33,6 @@ const LEANING: f32 = 0.25;
 /// How much less similar to the question than the product's own description a passage beside it may
 /// be.
 const BESIDE_A_PRODUCT: f32 = 0.05;
-
-/// Notes of a record told at most.
-const MOST_DETAILS: usize = 2;
-
-/// What the template of a record's notes may name.
-#[derive(Serialize)]
-struct Details<'a> {
-    /// Whether they are notes of an order, not sentences about a product.
-    of_order: bool,
-    details: Vec<&'a String>,
-}
 
 /// What is to be said.
 pub(super) enum Plan {
@@ -88,7 +76,7 @@ pub(super) async fn answer(
         prompts: turn.settings.voice.prompts(),
         language: turn.language(),
     };
-    let looked_up = desk.look_up(&enquiry(turn, question))?;
+    let looked_up = records::look_up(turn, finder, &desk, question).await?;
     turn.watch.lap("desk");
     let (declined, finding) = match looked_up {
         DeskAnswer::Declined(declined) => (Some(declined), None),
@@ -124,12 +112,12 @@ async fn search(
         None => suggest::meant(turn, finder, question, desk, similarity).await?,
     };
     let finding = match finding {
-        Some(finding) => Some(with_details(turn, finder, finding).await?),
+        Some(finding) => Some(records::with_details(turn, finder, finding).await?),
         None => None,
     };
     let finding = match finding {
         Some(finding) if finding.is_whole() => {
-            if is_enough(turn, finder, question, &finding, similarity).await? {
+            if records::is_enough(turn, finder, question, &finding, similarity).await? {
                 return Ok(reply(Reply {
                     documents: found.documents,
                     ..ready::desk_reply(turn, finding, decision)?
@@ -177,62 +165,6 @@ async fn search(
     Ok(Plan::Write(Box::new(assignment)))
 }
 
-/// The finding with what else is noted of its record, where that is near to the question.
-async fn with_details(
-    turn: &Turn<'_>,
-    finder: &dyn Finder,
-    mut finding: Finding,
-) -> Result<Finding, TurnError> {
-    let details = std::mem::take(&mut finding.details);
-    let Some(fact) = finding.facts.last_mut().filter(|_| !details.is_empty()) else {
-        return Ok(finding);
-    };
-    let query = turn.reading.understanding.query();
-    let similarity = finder.similarity(&query, details.clone()).await?;
-    let floor = turn.settings.config.retrieval.floor;
-    let mut near: Vec<(&String, f32)> = details.iter().zip(similarity).collect();
-    near.retain(|(_, similarity)| *similarity >= floor);
-    near.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let details: Vec<&String> = near
-        .into_iter()
-        .take(MOST_DETAILS)
-        .map(|(detail, _)| detail)
-        .collect();
-    if details.is_empty() {
-        return Ok(finding);
-    }
-    let context = Details {
-        of_order: fact.kind == FactKind::Order,
-        details,
-    };
-    let voice = &turn.settings.voice;
-    let told = voice.render(turn.language(), "details", &context)?;
-    fact.text = format!("{} {told}", fact.text).trim().to_owned();
-    Ok(finding)
-}
-
-/// Whether what a record has to say, which answers what was asked of it, needs nothing beside it of pages
-/// that are as near to the question as `similarity`.
-async fn is_enough(
-    turn: &Turn<'_>,
-    finder: &dyn Finder,
-    question: &Question,
-    finding: &Finding,
-    similarity: f32,
-) -> Result<bool, TurnError> {
-    let understanding = &turn.reading.understanding;
-    let nearest = if finding.is_of_products() {
-        suggest::nearness(turn, finder, question, finding).await?
-    } else if understanding.surely_asks_of_a_record() {
-        return Ok(true);
-    } else {
-        let told = finding.facts.iter().map(|fact| fact.text.clone()).collect();
-        let all = finder.similarity(&understanding.query(), told).await?;
-        all.into_iter().fold(-1.0, f32::max)
-    };
-    Ok(nearest >= similarity)
-}
-
 /// What was found, without what is less similar to the question than the products named in it: what
 /// is said of other things is easily told of them.
 async fn beside_products(
@@ -277,6 +209,7 @@ fn enquiry<'a>(turn: &'a Turn<'_>, question: &'a Question) -> Enquiry<'a> {
         customer: turn.opened.customer.as_ref(),
         orders: &turn.opened.orders,
         focus: &turn.opened.memory.focus,
+        meant: None,
     }
 }
 

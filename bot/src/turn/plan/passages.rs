@@ -1,6 +1,7 @@
 //! Finding the passages of a question.
 
 use retrieval::{Embedding, NearBlock};
+use understand::Language;
 
 use super::super::read::Question;
 use super::super::services::Finder;
@@ -46,6 +47,7 @@ pub(super) async fn find(
 }
 
 fn found(turn: &Turn<'_>, mut hits: Vec<Hit>, query: String, embedding: Embedding) -> Found {
+    keep_readable(turn, &mut hits);
     select::weigh_by_document(&mut hits);
     let prompts = turn.settings.voice.prompts();
     let selection = Selection {
@@ -70,6 +72,16 @@ fn found(turn: &Turn<'_>, mut hits: Vec<Hit>, query: String, embedding: Embeddin
         documents,
         query,
         embedding,
+    }
+}
+
+/// Leaves out pages in a third language, where there are others: what neither the customer reads nor the
+/// company writes first.
+fn keep_readable(turn: &Turn<'_>, hits: &mut Vec<Hit>) {
+    let languages = [turn.language(), turn.settings.voice.fallback()];
+    let is_readable = |hit: &Hit| languages.contains(&Language::from_tag(&hit.language).as_str());
+    if hits.iter().any(is_readable) {
+        hits.retain(is_readable);
     }
 }
 

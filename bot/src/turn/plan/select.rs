@@ -229,6 +229,7 @@ mod tests {
                 .collect(),
             url: None,
             internal: false,
+            language: "en".into(),
             similarity: 0.6,
         }
     }

@@ -11,12 +11,9 @@ use super::BELIEVED;
 use crate::currency::Currency;
 use crate::desk;
 
-/// An amount as people write it, with the sign or name of its currency, and what is measured by it.
+/// An amount as people write it, and what is measured by it.
 static AMOUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)(?:€|\$|£|¥|eur|usd|gbp)? ?(\d+(?:[.,]\d{1,2})?) ?(?:€|eur|usd|gbp|元)?(?: ?((?:%|[cmkμ]?m|[km]?g|[mc]?l)\b|\p{L}+))?",
-    )
-    .ok()
+    Regex::new(r"(\d+(?:[.,]\d{1,2})?)\s?((?:%|[cmkμ]?m|[km]?g|[mc]?l)\b|\p{L}+)?").ok()
 });
 
 /// Whether a message asks something of a product.
@@ -30,21 +27,22 @@ pub(super) fn asks_of_products(understanding: &Understanding) -> bool {
 pub(super) fn price_limit(text: &str, pack: Option<&Pack>, currency: &Currency) -> Option<Money> {
     let sections = pack?.sections();
     let limits = sections.limits.as_ref()?;
-    let times = sections.units.as_ref().map_or(&[][..], |units| &units.time);
+    let units = sections.units.as_ref();
+    let times = units.map_or(&[][..], |units| &units.time);
+    let names = units.map_or(&[][..], |units| &units.money);
     let text = text.to_lowercase();
     let is_limit = |found: &Captures<'_>| {
-        let Some(whole) = found.get(0) else {
+        let Some(number) = found.get(1) else {
             return false;
         };
-        let before = text[..whole.start()].trim_end();
-        let behind = text[whole.start()..].trim_start();
+        let before = text[..number.start()].trim_end_matches(is_money_sign);
+        let behind = text[number.end()..].trim_start_matches(is_money_sign);
+        let named = names
+            .iter()
+            .find_map(|name| behind.strip_prefix(name.as_str()));
+        let behind = named.unwrap_or(behind).trim_start();
         let is_before = |phrase: &String| ends_with_words(before, phrase);
-        let number = found.get(1).map_or("", |number| number.as_str());
-        let rest = behind.split_once(number).map_or("", |(_, rest)| rest);
-        let is_behind = |phrase: &String| {
-            rest.trim_start_matches(['元', ' ', '€'])
-                .starts_with(phrase.as_str())
-        };
+        let is_behind = |phrase: &String| behind.starts_with(phrase.as_str());
         let measured = found.get(2).is_some_and(|unit| {
             let unit = unit.as_str();
             MEASURES.contains(&unit) || times.iter().any(|time| time == unit)
@@ -54,6 +52,14 @@ pub(super) fn price_limit(text: &str, pack: Option<&Pack>, currency: &Currency) 
     let amount = AMOUNT.as_ref()?.captures_iter(&text).find(is_limit)?;
     currency.parse(amount.get(1)?.as_str())
 }
+
+/// A sign of a currency, or the space beside it.
+fn is_money_sign(sign: char) -> bool {
+    sign.is_whitespace() || MONEY_SIGNS.contains(sign)
+}
+
+/// The signs of Unicode's category Sc that are in everyday use.
+const MONEY_SIGNS: &str = "$¢£¤¥€₩₪₫₭₮₱₴₸₹₺₽₿฿﷼";
 
 /// Signs of units that are no money, the same in most languages.
 const MEASURES: &[&str] = &["%", "m", "cm", "mm", "km", "g", "kg", "mg", "l", "ml", "cl"];

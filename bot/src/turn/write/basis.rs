@@ -11,6 +11,7 @@ use retrieval::Embedding;
 use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use crate::audience::Source;
+use crate::config::Backend;
 use crate::facts::{Fact, FactKind};
 
 /// Longest quotation of one piece, in characters; longer lines are cut into sentences and items.
@@ -99,10 +100,21 @@ pub(super) async fn basis(
     Ok(Basis {
         pieces: pieces(&facts, pack),
         near,
-        budget: retrieval.fact_chars,
+        budget: if will_be_translated(turn) {
+            retrieval.fact_chars / 2
+        } else {
+            retrieval.fact_chars
+        },
         asked: value_set(question, pack),
         pack: pack.clone(),
     })
+}
+
+/// Whether the pages' words will be translated, which takes the model a second for every 60 characters.
+fn will_be_translated(turn: &Turn<'_>) -> bool {
+    let settings = turn.settings;
+    settings.config.generate.backend != Backend::None
+        && turn.language() != settings.voice.fallback()
 }
 
 impl Basis {

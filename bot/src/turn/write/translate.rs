@@ -1,8 +1,9 @@
 //! The pages' words in the customer's language, by the model.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
-use generate::{Chunk, Generator, PromptMessage, Request, Role};
+use generate::{Chunk, Finish, Generator, PromptMessage, Request, Role};
 use guard::values;
 use serde::Serialize;
 use understand::Language;
@@ -67,6 +68,7 @@ async fn written(turn: &Turn<'_>, generator: &dyn Generator, text: &str) -> Opti
         stop: vec!["\n\n".into()],
         // It has nothing in common with what the conversation said: that stays as it is.
         conversation: None,
+        deadline: Some(Instant::now() + super::longest_wait(&settings.config.generate)),
         ..super::request(turn, prompt)
     };
     let mut generation = generator.generate(request).await.ok()?;
@@ -74,6 +76,8 @@ async fn written(turn: &Turn<'_>, generator: &dyn Generator, text: &str) -> Opti
     while let Some(chunk) = generation.next().await {
         match chunk.ok()? {
             Chunk::Text(piece) => translation.push_str(&piece),
+            // Half a sentence may say the opposite of the whole.
+            Chunk::Done { finish, .. } if finish != Finish::Stop => return None,
             Chunk::Done { .. } => break,
         }
     }

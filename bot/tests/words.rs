@@ -1,0 +1,86 @@
+//! What customers say is learned from examples, and what a language has a closed class of is in its pack:
+//! no source file of the program holds a list of natural-language words.
+
+use std::path::{Path, PathBuf};
+
+use language::Packs;
+use regex::Regex;
+
+/// Function words in one list that make it one of a language. A list of labels or columns has hardly any.
+const TELLING: usize = 2;
+
+/// The source files below `folder`, without those of tests.
+fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            if !["tests", "target"].contains(&name) {
+                sources(&path, all);
+            }
+        } else if name.ends_with(".rs") && !name.contains("test") {
+            all.push(path);
+        }
+    }
+}
+
+fn packs() -> Packs {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../prompts");
+    let languages = std::fs::read_dir(folder).unwrap();
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let folder = entry.unwrap().path();
+        let text = std::fs::read_to_string(folder.join("language.toml")).ok()?;
+        Some((folder.file_name()?.to_str()?.to_owned(), text))
+    };
+    Packs::from_sources(&languages.filter_map(read).collect()).unwrap()
+}
+
+/// The lists in `source`: of literals, and of alternatives in a regular expression.
+fn lists(source: &str) -> Vec<Vec<String>> {
+    let literals = Regex::new(r#"\[((?:\s*"[^"\n]*"\s*,?){3,})\s*\]"#).unwrap();
+    let literal = Regex::new(r#""([^"\n]*)""#).unwrap();
+    let alternatives = Regex::new(r"\p{L}+(?:\|\p{L}+){2,}").unwrap();
+    let of_literals = literals.captures_iter(source).map(|list| {
+        let items = literal.captures_iter(&list[1]);
+        items.map(|item| item[1].to_lowercase()).collect()
+    });
+    let of_alternatives = alternatives
+        .find_iter(source)
+        .map(|list| list.as_str().split('|').map(str::to_lowercase).collect());
+    of_literals.chain(of_alternatives).collect()
+}
+
+fn has_function_words(list: &[String], packs: &Packs) -> bool {
+    packs.iter().any(|pack| {
+        let words = list.iter().flat_map(|item| item.split_whitespace());
+        words.filter(|word| pack.is_function_word(word)).count() >= TELLING
+    })
+}
+
+#[test]
+fn no_source_file_lists_the_words_of_a_language() {
+    let packs = packs();
+    assert!(packs.iter().count() > 3);
+    let mut files = Vec::new();
+    sources(Path::new(env!("CARGO_MANIFEST_DIR")), &mut files);
+    assert!(files.len() > 100);
+    for file in files {
+        let source = std::fs::read_to_string(&file).unwrap();
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        for list in lists(source) {
+            let found = has_function_words(&list, &packs);
+            assert!(!found, "{}: {list:?}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_list_of_words_would_be_seen() {
+    let packs = packs();
+    let source = r#"const COMMON: &[&str] = &["over", "with", "small", "the"];"#;
+    assert!(has_function_words(&lists(source)[0], &packs));
+    let pattern = r#"Regex::new(r"(?:nicht|kein|ohne) mehr")"#;
+    assert!(has_function_words(&lists(pattern)[0], &packs));
+    let labels = r#"["cancel_order", "change_order", "get_refund"]"#;
+    assert!(!has_function_words(&lists(labels)[0], &packs));
+}
