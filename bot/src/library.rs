@@ -256,3 +256,23 @@ impl Library {
         }
     }
 }
+
+impl Hit {
+    /// Whether both are the same passage, found by different questions.
+    pub(crate) fn is_same_passage(&self, other: &Self) -> bool {
+        self.document == other.document && self.ordinal == other.ordinal
+    }
+
+    /// Makes it as near, line by line, as to the question that it is nearer to.
+    pub(crate) fn join(&mut self, other: &Self) {
+        self.similarity = self.similarity.max(other.similarity);
+        let lines = |hit: &Self| -> Vec<f32> {
+            let lines = hit.blocks.iter().flat_map(|block| &block.lines);
+            lines.copied().collect()
+        };
+        let theirs = lines(other);
+        let own = self.blocks.iter_mut().flat_map(|block| &mut block.lines);
+        own.zip(theirs)
+            .for_each(|(own, theirs)| *own = own.max(theirs));
+    }
+}

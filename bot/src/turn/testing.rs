@@ -401,6 +401,7 @@ impl Reader for Heads {
             asks: all(self.meaning.asks),
             acts: all(self.meaning.acts),
             in_context: before.map(|_| in_context()),
+            parts: Vec::new(),
             language: language.clone(),
             embedding: embedding(),
         })

@@ -62,6 +62,9 @@ pub struct Understanding {
     /// The embedding of the message behind the one before it, where there is one.
     #[serde(skip)]
     pub in_context: Option<Embedding>,
+    /// The embeddings of its sentences, where it asks several questions in several sentences; else none.
+    #[serde(skip)]
+    pub parts: Vec<Embedding>,
 }
 
 impl Understanding {
@@ -213,11 +216,28 @@ impl Understander {
             language,
             embedding: reading.embedding,
             in_context,
+            parts: Vec::new(),
         };
+        if understanding.does(act::SEVERAL) {
+            understanding.parts = self.parts(text)?;
+        }
         if is_worth_a_closer_look(&understanding) {
             self.look_closer(text, &mut understanding)?;
         }
         Ok(understanding)
+    }
+
+    /// The embeddings of the sentences of `text`; none of a single one.
+    fn parts(&self, text: &str) -> Result<Vec<Embedding>, EncoderError> {
+        let sentences = sentences(text);
+        if sentences.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let readings = self.encoder.read_batch(&sentences)?;
+        Ok(readings
+            .into_iter()
+            .map(|reading| reading.embedding)
+            .collect())
     }
 
     fn see(
@@ -261,24 +281,17 @@ impl Understander {
 
     /// Raises the concern, the injection, and the wish for a person, to the strongest of any one sentence.
     fn look_closer(&self, text: &str, whole: &mut Understanding) -> Result<(), EncoderError> {
-        const MOST_SENTENCES: usize = 6;
         // In a short message nothing drowns, and a long sentence is most of the message.
         const SHORT_MESSAGE: usize = 15;
         const MOST_WORDS: usize = 20;
         if text.unicode_words().count() <= SHORT_MESSAGE {
             return Ok(());
         }
-        let mut sentences: Vec<String> = text
-            .unicode_sentences()
-            .map(|sentence| sentence.trim().to_owned())
-            .filter(|sentence| sentence.chars().any(char::is_alphabetic))
-            .collect();
+        let mut sentences = sentences(text);
         if sentences.len() < 2 {
             return Ok(());
         }
         sentences.retain(|sentence| sentence.unicode_words().count() <= MOST_WORDS);
-        sentences.reverse();
-        sentences.truncate(MOST_SENTENCES);
         let readings = self.encoder.read_batch(&sentences)?;
         for (sentence, reading) in sentences.iter().zip(&readings) {
             let seen = self.see(sentence, reading, None)?;
@@ -297,6 +310,17 @@ impl Understander {
         }
         Ok(())
     }
+}
+
+/// The last sentences of `text`: what is wanted comes behind the story.
+fn sentences(text: &str) -> Vec<String> {
+    const MOST_SENTENCES: usize = 6;
+    let sentences = text.unicode_sentences().map(str::trim);
+    let said = sentences.filter(|sentence| sentence.chars().any(char::is_alphabetic));
+    let mut last: Vec<String> = said.map(str::to_owned).collect();
+    last.reverse();
+    last.truncate(MOST_SENTENCES);
+    last
 }
 
 fn is_worth_a_closer_look(understanding: &Understanding) -> bool {

@@ -156,7 +156,8 @@ async fn search(
             ..planned
         }));
     }
-    if turn.settings.config.generate.answers == Answers::Generative {
+    let writes = turn.settings.config.generate.answers == Answers::Generative;
+    if writes && question.same_language {
         preview(turn, &found);
     }
     let found = beside_products(turn, finder, finding.as_ref(), found).await?;
@@ -184,7 +185,7 @@ async fn beside_products(
     Ok(found)
 }
 
-/// Shows the best passage at once where it is clearly right.
+/// Shows the best passage at once where it is clearly right, while the model writes.
 fn preview(turn: &Turn<'_>, found: &Found) {
     if let Some((text, source)) = found.preview(turn) {
         turn.audible.preview(text, source);

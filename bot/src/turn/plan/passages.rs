@@ -26,7 +26,7 @@ pub(super) struct Found {
     pub(super) embedding: Embedding,
 }
 
-/// Looks the question up.
+/// Looks the question up, and where it is several, each of them too.
 pub(super) async fn find(
     turn: &Turn<'_>,
     finder: &dyn Finder,
@@ -37,7 +37,20 @@ pub(super) async fn find(
         embedding: embedding.clone(),
         limit: turn.settings.config.retrieval.passages,
     };
-    let hits = finder.passages(&query).await?;
+    let mut hits = finder.passages(&query).await?;
+    for part in &turn.reading.understanding.parts {
+        let query = Query {
+            embedding: part.clone(),
+            ..query
+        };
+        for hit in finder.passages(&query).await? {
+            match hits.iter_mut().find(|known| known.is_same_passage(&hit)) {
+                Some(known) => known.join(&hit),
+                None => hits.push(hit),
+            }
+        }
+    }
+    hits.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
     let looked_up = if question.follows {
         turn.opened.memory.with_topic(&question.text)
     } else {

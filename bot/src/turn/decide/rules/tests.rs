@@ -26,6 +26,7 @@ fn understood(intent: (&str, f32), concern: (&str, f32)) -> Understanding {
         asks: Vec::new(),
         acts: Vec::new(),
         in_context: None,
+        parts: Vec::new(),
         language: Language::english(),
         embedding: retrieval::Embedding::normalised(vec![1.0, 0.0]).unwrap(),
     }
