@@ -29,8 +29,8 @@ pub mod world;
 pub use http::chat::protocol;
 
 pub use config::{
-    Auth, Backend, Company, Config, ConfigError, Data, Demo, Generate, Log, LogFormat, Models,
-    Policy, PromptsConfig, Retrieval, Secret, Server as ServerConfig, Understand,
+    Answers, Auth, Backend, Company, Config, ConfigError, Data, Demo, Generate, Log, LogFormat,
+    Models, Policy, PromptsConfig, Retrieval, Secret, Server as ServerConfig, Understand,
 };
 pub use currency::Currency;
 pub use library::INDEX_LAYOUT;

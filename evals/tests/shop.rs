@@ -16,19 +16,18 @@ use frontdesk::Config;
 
 /// Least share of each check that must pass: what was measured, less a turn or two for another
 /// processor's rounding.
-const THRESHOLDS: [(Check, f64); 8] = [
+const THRESHOLDS: [(Check, f64); 7] = [
     (Check::Intent, 0.70),
-    (Check::Sentiment, 0.80),
-    (Check::Documents, 0.85),
-    (Check::Facts, 0.58),
+    (Check::Sentiment, 0.90),
+    (Check::Documents, 0.92),
+    (Check::Facts, 0.80),
     (Check::Forbid, 0.90),
-    (Check::Answerable, 0.50),
     (Check::Handoff, 0.95),
     (Check::Refuse, 0.50),
 ];
 
 /// Least share of the turns for which the model neither writes nor translates.
-const WITHOUT_MODEL: f64 = 0.25;
+const WITHOUT_MODEL: f64 = 0.90;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shops_dialogues_are_answered_as_well_as_before() {

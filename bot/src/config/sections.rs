@@ -321,7 +321,7 @@ impl Default for Retrieval {
             qdrant_api_key: None,
             passages: 10,
             fact_chars: 600,
-            clear: 0.30,
+            clear: 0.35,
             floor: 0.20,
         }
     }

@@ -179,7 +179,7 @@ async fn react(
     let catalogue = services.catalogue.read().clone();
     let plan: Plan = plan::answer(turn, finder, &catalogue, &question, decision).await?;
     let reply = write::write(turn, services, &question, plan).await?;
-    Ok((Some(question), reply))
+    Ok((Some(question), plan::something_new(turn, reply)?))
 }
 
 /// Stores the turn, then tells the listeners.

@@ -80,6 +80,13 @@ impl Opened {
             .map_or_else(Language::english, Language::from_tag)
     }
 
+    /// The bot's last message.
+    pub(crate) fn answered_before(&self) -> Option<&str> {
+        let mut said = self.history.iter().rev();
+        let last = said.find(|message| message.author == Author::Bot)?;
+        Some(&last.text)
+    }
+
     /// The customer's last message before those to answer.
     pub(crate) fn said_before(&self) -> Option<&str> {
         let messages = self.history.iter().rev();

@@ -55,6 +55,8 @@ pub(super) struct Shop {
     pub(super) conversation: Conversation,
     /// The customer's message before the next one.
     pub(super) said: Option<String>,
+    /// What the bot answered to it.
+    pub(super) answered: Option<String>,
     pub(super) customer: Option<Customer>,
     pub(super) orders: Vec<Order>,
     pub(super) products: Vec<crm::Product>,
@@ -132,6 +134,7 @@ impl Shop {
         Self {
             config,
             said: None,
+            answered: None,
             conversation: Conversation {
                 id: ConversationId(Uuid::from_u128(1)),
                 channel: "web".into(),
@@ -214,6 +217,7 @@ impl Shop {
     pub(super) async fn ask_all(&self, texts: &[&str], pressed: Option<&str>) -> Outcome {
         let records = Arc::new(Kept {
             said: self.said.clone(),
+            answered: self.answered.clone(),
             conversation: Conversation {
                 last_seq: i64::try_from(texts.len()).unwrap(),
                 ..self.conversation.clone()
@@ -277,6 +281,7 @@ impl Shop {
         let finished = outcome.finished.as_ref().unwrap();
         self.conversation.memory = finished.memory.clone();
         self.said = Some("said before".to_owned());
+        self.answered = Some(outcome.text().to_owned());
         self
     }
 }
@@ -307,6 +312,7 @@ struct Kept {
     conversation: Conversation,
     /// The customer's message before.
     said: Option<String>,
+    answered: Option<String>,
     messages: Vec<Message>,
     customer: Option<Customer>,
     orders: Vec<Order>,
@@ -331,7 +337,13 @@ impl Records for Kept {
             seq: 0,
             ..message(0, text, None)
         });
-        Ok(said.chain(self.messages.iter().cloned()).collect())
+        let answered = self.answered.iter().map(|text| Message {
+            seq: 0,
+            author: Author::Bot,
+            ..message(0, text, None)
+        });
+        let before = said.chain(answered);
+        Ok(before.chain(self.messages.iter().cloned()).collect())
     }
 
     async fn find_customer(&self, _: &CustomerId) -> Result<Option<Customer>, CrmError> {

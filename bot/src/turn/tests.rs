@@ -418,6 +418,17 @@ async fn a_page_is_quoted_behind_a_record_unless_the_record_is_what_is_asked_for
 }
 
 #[tokio::test]
+async fn the_same_words_are_not_said_twice() {
+    let mut shop = shop().quoting();
+    let first = shop.ask("How long is the warranty?").await;
+    shop = shop.after(&first);
+    let again = shop.ask("How long is the warranty?").await;
+    assert_eq!(again.rule(), "said already");
+    assert_eq!(again.quick_replies(), ["human"]);
+    assert!(!again.text().contains(WARRANTY), "{}", again.text());
+}
+
+#[tokio::test]
 async fn a_wish_is_answered_with_products_or_an_honest_no() {
     let lamp = json!([{ "id": "P-1", "name": "Ship Lamp", "description": "A brass lamp.",
         "variants": [{ "sku": "S", "price": 4900, "available": true }] }]);

@@ -46,6 +46,7 @@ pub(crate) fn config(folder: &Path) -> Config {
     config.auth.secret = Some(secret());
     config.models.reply = "smollm2".into();
     config.generate.max_tokens = 48;
+    config.generate.answers = frontdesk::Answers::Generative;
     config.demo.world = Some(world);
     config.demo.enabled = true;
     config

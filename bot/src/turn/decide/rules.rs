@@ -171,6 +171,11 @@ const RULES: &[Rule] = &[
         reaction: Reaction::HandOver(HandOverReason::Frustrated),
     },
     Rule {
+        name: "the last answer did not help",
+        applies: |s, _| s.understanding.surely_does(act::UNHELPED) && !s.asks(),
+        reaction: Reaction::NoAnswer,
+    },
+    Rule {
         name: "thanks",
         applies: |s, p| s.is_small_talk("thanks", p),
         reaction: Reaction::Thank,

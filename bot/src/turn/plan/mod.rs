@@ -15,7 +15,7 @@ use retrieval::Embedding;
 use understand::{OUT_OF_SCOPE, act};
 
 pub(super) use prompt::prefix;
-pub(super) use ready::ready;
+pub(super) use ready::{ready, something_new};
 
 use super::decide::{Decision, Evidence, Reaction, Searched, on_evidence};
 use super::read::Question;

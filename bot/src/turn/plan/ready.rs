@@ -34,6 +34,31 @@ pub(in crate::turn) fn ready(turn: &Turn<'_>, decision: Decision) -> Result<Repl
     })
 }
 
+/// `reply`, unless it says word for word what was said last: who asks again was not helped by it, and is
+/// offered a person.
+pub(in crate::turn) fn something_new(turn: &Turn<'_>, reply: Reply) -> Result<Reply, TurnError> {
+    let is_repeated = reply.reaction == Reaction::Answer
+        && turn.opened.answered_before() == Some(reply.text.as_str());
+    if !is_repeated {
+        return Ok(reply);
+    }
+    let decision = Decision {
+        reaction: Reaction::NoAnswer,
+        rule: "said already",
+    };
+    let offer = ready(turn, decision)?;
+    Ok(Reply {
+        reaction: offer.reaction,
+        rule: offer.rule,
+        text: offer.text,
+        pending: offer.pending,
+        sources: Vec::new(),
+        quoted: None,
+        translation: None,
+        ..reply
+    })
+}
+
 /// The same, after a word of regret to somebody who is upset.
 pub(super) fn with_apology(turn: &Turn<'_>, decision: Decision) -> Result<Reply, TurnError> {
     let reply = ready(turn, decision)?;

@@ -110,7 +110,7 @@ pub(super) async fn basis(
     })
 }
 
-/// Whether the pages' words will be translated, which takes the model a second for every 60 characters.
+/// Whether the pages' words will be translated, which the model takes seconds for.
 fn will_be_translated(turn: &Turn<'_>) -> bool {
     let settings = turn.settings;
     settings.config.generate.backend != Backend::None

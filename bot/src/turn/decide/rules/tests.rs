@@ -127,6 +127,16 @@ fn who_asks_what_the_bot_is_is_told() {
 }
 
 #[test]
+fn who_was_not_helped_is_offered_a_person() {
+    let unhelped = doing(act::UNHELPED, plain());
+    let decision = decided("that did not help", &unhelped, |_| {});
+    assert_eq!(decision.reaction, Reaction::NoAnswer);
+    assert_eq!(decision.rule, "the last answer did not help");
+    let asking = decided("that did not help, what else?", &unhelped, |_| {});
+    assert_eq!(asking.reaction, Reaction::Answer);
+}
+
+#[test]
 fn a_wish_for_a_person_is_heard() {
     let sure = understood(("contact_human_agent", 0.9), ("none", 1.0));
     let decision = decided("get me somebody please", &sure, |_| {});
