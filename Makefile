@@ -114,11 +114,11 @@ test-rust: widget
 test-widget: widget
 	$(call timed,widget tests,npm --prefix connectors/web test)
 
-# The widget's tests once more, on the page of the server itself.
+# The widget's tests once more, on the page of the server itself, where the model writes: replies that grow.
 test-page: build
 	@begun=$$SECONDS; data=$$(mktemp -d); \
 	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(TEST_PORT) \
-		$(FRONTDESK) run --demo evals/worlds/shop & server=$$!; \
+		FRONTDESK__GENERATE__ANSWERS=generative $(FRONTDESK) run --demo evals/worlds/shop & server=$$!; \
 	trap 'kill $$server; wait $$server || true; rm -r "$$data"' EXIT; \
 	$(call ready,$(TEST_PORT)); \
 	FRONTDESK_URL=http://127.0.0.1:$(TEST_PORT) FRONTDESK_PATIENCE_MS=60000 \
