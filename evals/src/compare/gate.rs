@@ -28,13 +28,16 @@ pub struct CheckGate {
     pub most_lost: Option<f64>,
 }
 
+/// Milliseconds up to which people feel that something happens at once (Miller, 1968).
+const NOTICED_MS: f64 = 100.0;
+
 /// What must hold of a wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WaitGate {
     /// Longest median after the change, in milliseconds.
     pub most_p50_ms: Option<f64>,
-    /// Most that the median may grow by: 1.2 is a fifth longer.
+    /// Most that the median may grow by: 1.2 is a fifth longer. A growth by less than [`NOTICED_MS`] is none.
     pub most_growth: Option<f64>,
 }
 
@@ -118,7 +121,10 @@ impl WaitGate {
         let most = most.map(|most| {
             format!("{name} takes {after:.0} ms at the median, more than {most:.0} ms")
         });
-        let growth = self.most_growth.filter(|most| after > before * most);
+        let is_noticed = after - before >= NOTICED_MS;
+        let growth = self
+            .most_growth
+            .filter(|most| is_noticed && after > before * most);
         let growth = growth.map(|growth| {
             format!(
                 "{name} takes {after:.0} ms at the median, more than {growth} times the {before:.0} ms before"
@@ -134,9 +140,14 @@ mod tests {
     use super::*;
 
     fn comparison() -> Comparison {
-        let before = recording(vec![turn("a", "passed", 100.0), turn("b", "passed", 100.0)]);
-        let after = recording(vec![turn("a", "passed", 150.0), turn("b", "failed", 150.0)]);
-        Comparison::of(&before, &after).unwrap()
+        compared(1000.0, 1500.0)
+    }
+
+    /// A comparison of two turns, one of which passes no more, by their waits in milliseconds.
+    fn compared(before: f64, after: f64) -> Comparison {
+        let turns =
+            |second, wait| recording(vec![turn("a", "passed", wait), turn("b", second, wait)]);
+        Comparison::of(&turns("passed", before), &turns("failed", after)).unwrap()
     }
 
     fn broken(gates: &str) -> Vec<String> {
@@ -148,7 +159,7 @@ mod tests {
     fn a_gate_that_holds_says_nothing() {
         let gates = "[checks.facts]\nleast = 0.5\nmost_lost = 0.5\n\
             [checks.handoff]\nleast = 1.0\n\
-            [waits.reply]\nmost_p50_ms = 150\nmost_growth = 1.5\n";
+            [waits.reply]\nmost_p50_ms = 1500\nmost_growth = 1.5\n";
         assert_eq!(broken(gates), [""; 0]);
     }
 
@@ -158,8 +169,8 @@ mod tests {
             ("[checks.facts]\nleast = 0.6", "passes 50.0 % of the turns"),
             ("[checks.facts]\nmost_lost = 0.1", "loses 50.0 points"),
             ("[checks.intent]\nleast = 0.1", "intent was not measured"),
-            ("[waits.reply]\nmost_p50_ms = 120", "150 ms at the median"),
-            ("[waits.reply]\nmost_growth = 1.2", "1.2 times the 100 ms"),
+            ("[waits.reply]\nmost_p50_ms = 1200", "1500 ms at the median"),
+            ("[waits.reply]\nmost_growth = 1.2", "1.2 times the 1000 ms"),
             ("[waits.useful]\nmost_growth = 1.2", "was not measured"),
         ] {
             let broken = broken(gates);
@@ -168,6 +179,13 @@ mod tests {
                 "{gates}: {broken:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_nobody_notices_is_no_growth() {
+        let gates: Gates = toml::from_str("[waits.reply]\nmost_growth = 1.25").unwrap();
+        assert_eq!(gates.broken(&compared(34.0, 46.0)), [""; 0]);
+        assert_eq!(gates.broken(&compared(34.0, 146.0)).len(), 1);
     }
 
     #[test]
