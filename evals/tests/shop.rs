@@ -16,12 +16,13 @@ use frontdesk::Config;
 
 /// Least share of each check that must pass: what was measured, less a turn or two for another
 /// processor's rounding.
-const THRESHOLDS: [(Check, f64); 7] = [
+const THRESHOLDS: [(Check, f64); 8] = [
     (Check::Intent, 0.70),
     (Check::Sentiment, 0.90),
     (Check::Documents, 0.92),
     (Check::Facts, 0.80),
     (Check::Forbid, 0.90),
+    (Check::Answerable, 0.50),
     (Check::Handoff, 0.95),
     (Check::Refuse, 0.50),
 ];

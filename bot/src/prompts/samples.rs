@@ -39,6 +39,7 @@ pub(super) fn samples() -> Vec<(&'static str, Vec<Value>)> {
         ("about", visitor()),
         ("off_topic", visitor()),
         ("no_answer", visitor()),
+        ("nothing_new", visitor()),
         ("busy", visitor()),
         ("failed", visitor()),
         ("sorry", visitor()),

@@ -426,6 +426,8 @@ async fn the_same_words_are_not_said_twice() {
     assert_eq!(again.rule(), "said already");
     assert_eq!(again.quick_replies(), ["human"]);
     assert!(!again.text().contains(WARRANTY), "{}", again.text());
+    // It has told what it knows: it must not say that it knows nothing.
+    assert!(again.text().contains("than I have"), "{}", again.text());
 }
 
 #[tokio::test]

@@ -47,10 +47,11 @@ pub(in crate::turn) fn something_new(turn: &Turn<'_>, reply: Reply) -> Result<Re
         rule: "said already",
     };
     let offer = ready(turn, decision)?;
+    let (voice, name) = (&turn.settings.voice, turn.opened.name());
     Ok(Reply {
         reaction: offer.reaction,
         rule: offer.rule,
-        text: offer.text,
+        text: voice.say(turn.language(), "nothing_new", name)?,
         pending: offer.pending,
         sources: Vec::new(),
         quoted: None,
