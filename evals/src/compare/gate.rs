@@ -37,7 +37,7 @@ const NOTICED_MS: f64 = 100.0;
 pub struct WaitGate {
     /// Longest median after the change, in milliseconds.
     pub most_p50_ms: Option<f64>,
-    /// Most that the median may grow by: 1.2 is a fifth longer. A growth by less than [`NOTICED_MS`] is none.
+    /// Most that the median may grow by: 1.2 is a fifth longer. A growth by less than 100 ms is none.
     pub most_growth: Option<f64>,
 }
 
