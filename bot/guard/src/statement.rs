@@ -78,18 +78,14 @@ impl<'p> Reader<'p> {
 
     /// The parts of a sentence that claim something each.
     pub(crate) fn clauses(self, sentence: &str) -> Vec<&str> {
-        let joints = self.pack.and_then(|pack| pack.sections().clauses.as_ref());
-        cut(
-            vec![sentence],
-            joints.map(|joints| joints.joints.as_slice()),
-        )
+        self.pack
+            .map_or_else(|| vec![sentence], |pack| pack.clauses(sentence))
     }
 
-    /// The same, and what is joined within them: "we take no orders and keep no lists".
+    /// The same, and what is joined within them.
     pub(crate) fn inner_clauses(self, sentence: &str) -> Vec<&str> {
-        let joints = self.pack.and_then(|pack| pack.sections().clauses.as_ref());
-        let joints = joints.map(|joints| joints.inner_joints.as_slice());
-        cut(self.clauses(sentence), joints)
+        self.pack
+            .map_or_else(|| vec![sentence], |pack| pack.inner_clauses(sentence))
     }
 
     /// Whether the sentence denies; a double negation affirms.
@@ -116,16 +112,6 @@ impl<'p> Reader<'p> {
             .count();
         words + marks
     }
-}
-
-fn cut<'s>(parts: Vec<&'s str>, joints: Option<&[String]>) -> Vec<&'s str> {
-    joints
-        .unwrap_or_default()
-        .iter()
-        .fold(parts, |parts, joint| {
-            let parts = parts.into_iter();
-            parts.flat_map(|part| part.split(joint.as_str())).collect()
-        })
 }
 
 /// A line's own heading, "What it costs: Nothing", apart from what it says.

@@ -153,6 +153,19 @@ impl Pack {
         &self.0.boundaries
     }
 
+    /// The parts of a sentence that say something each.
+    pub fn clauses<'s>(&self, sentence: &'s str) -> Vec<&'s str> {
+        let clauses = self.0.sections.clauses.as_ref();
+        cut(vec![sentence], clauses.map(|clauses| &clauses.joints))
+    }
+
+    /// The same, and what is joined within them: "we take no orders and keep no lists".
+    pub fn inner_clauses<'s>(&self, sentence: &'s str) -> Vec<&'s str> {
+        let clauses = self.0.sections.clauses.as_ref();
+        let joints = clauses.map(|clauses| &clauses.inner_joints);
+        cut(self.clauses(sentence), joints)
+    }
+
     /// Whether the text, in its [`crate::normal`] form, claims that something was or will be done.
     pub fn claims_a_deed(&self, text: &str) -> bool {
         let later = |end: usize, verbs: &[String]| {
@@ -189,6 +202,14 @@ impl Pack {
     pub(crate) fn repairs(&self) -> &Repairs {
         &self.0.repairs
     }
+}
+
+/// `parts`, each cut at all of `joints`.
+fn cut<'s>(parts: Vec<&'s str>, joints: Option<&Vec<String>>) -> Vec<&'s str> {
+    joints.into_iter().flatten().fold(parts, |parts, joint| {
+        let parts = parts.into_iter();
+        parts.flat_map(|part| part.split(joint.as_str())).collect()
+    })
 }
 
 /// The phrases that stand in one piece, and those whose parts stand apart.

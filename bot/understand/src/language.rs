@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use ::language::Packs;
+use ::language::{Pack, Packs, Section};
 use lingua::{IsoCode639_1, LanguageDetector, LanguageDetectorBuilder};
+use unicode_segmentation::UnicodeSegmentation;
 
 /// A language, as its two-letter BCP 47 tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -65,6 +66,24 @@ impl Languages {
         }
     }
 
+    /// The pack of `language`.
+    pub(crate) fn pack(&self, language: &Language) -> Option<&Pack> {
+        self.packs.get(language.as_str())
+    }
+
+    /// Whether a whole sentence has none of the words that hold sentences of `language` together: it is
+    /// in one that the detector does not know in these letters, as romanised Hindi.
+    fn lacks_function_words(&self, text: &str, language: &Language) -> bool {
+        let Some(pack) = self.pack(language) else {
+            return false;
+        };
+        let lower = text.to_lowercase();
+        let words: Vec<&str> = lower.unicode_words().collect();
+        pack.has(Section::FunctionWords)
+            && words.len() >= WHOLE_SENTENCE
+            && !words.iter().any(|word| pack.is_function_word(word))
+    }
+
     /// The language of `text`. What is too short or too unclear to tell is in `usual`, the language
     /// of the conversation so far.
     pub fn detect(&self, text: &str, usual: &Language) -> Language {
@@ -85,12 +104,19 @@ impl Languages {
             Some((language, confidence))
                 if *confidence >= needed(text) && *confidence > 2.0 * usual_confidence =>
             {
-                Language(tag(language.iso_code_639_1()))
+                let found = Language(tag(language.iso_code_639_1()));
+                if self.lacks_function_words(text, &found) {
+                    return usual.clone();
+                }
+                found
             }
             _ => usual.clone(),
         }
     }
 }
+
+/// Words from which on a text has function words of its language.
+const WHOLE_SENTENCE: usize = 6;
 
 /// How sure the detector must be to leave the usual language.
 fn needed(text: &str) -> f64 {
@@ -170,6 +196,18 @@ mod tests {
                 .as_str(),
             "en"
         );
+    }
+
+    #[test]
+    fn a_language_in_strange_letters_is_not_taken_for_another() {
+        let languages = languages();
+        let en = Language::english();
+        for text in [
+            "mera saman kab tak aa jayega, bataiye na please",
+            "theek hai lekin paise kitne din mein wapas milenge",
+        ] {
+            assert_eq!(languages.detect(text, &en), en, "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod head;
 mod heads;
 mod language;
 mod metrics;
+mod parts;
 mod solver;
 mod spelling;
 mod train;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
 use features::Features;
+use parts::{questions, sentences};
 
 pub use self::language::{Language, Languages};
 pub use examples::{Example, NO_CONCERN, read_examples};
@@ -62,7 +64,7 @@ pub struct Understanding {
     /// The embedding of the message behind the one before it, where there is one.
     #[serde(skip)]
     pub in_context: Option<Embedding>,
-    /// The embeddings of its sentences, where it asks several questions in several sentences; else none.
+    /// The embeddings of its questions, where it asks several; else none.
     #[serde(skip)]
     pub parts: Vec<Embedding>,
 }
@@ -219,7 +221,7 @@ impl Understander {
             parts: Vec::new(),
         };
         if understanding.does(act::SEVERAL) {
-            understanding.parts = self.parts(text)?;
+            understanding.parts = self.parts(text, &understanding.language)?;
         }
         if is_worth_a_closer_look(&understanding) {
             self.look_closer(text, &mut understanding)?;
@@ -227,13 +229,13 @@ impl Understander {
         Ok(understanding)
     }
 
-    /// The embeddings of the sentences of `text`; none of a single one.
-    fn parts(&self, text: &str) -> Result<Vec<Embedding>, EncoderError> {
-        let sentences = sentences(text);
-        if sentences.len() < 2 {
+    /// The embeddings of the questions of `text`; none of a single one.
+    fn parts(&self, text: &str, language: &Language) -> Result<Vec<Embedding>, EncoderError> {
+        let questions = questions(text, self.languages.pack(language));
+        if questions.len() < 2 {
             return Ok(Vec::new());
         }
-        let readings = self.encoder.read_batch(&sentences)?;
+        let readings = self.encoder.read_batch(&questions)?;
         Ok(readings
             .into_iter()
             .map(|reading| reading.embedding)
@@ -310,17 +312,6 @@ impl Understander {
         }
         Ok(())
     }
-}
-
-/// The last sentences of `text`: what is wanted comes behind the story.
-fn sentences(text: &str) -> Vec<String> {
-    const MOST_SENTENCES: usize = 6;
-    let sentences = text.unicode_sentences().map(str::trim);
-    let said = sentences.filter(|sentence| sentence.chars().any(char::is_alphabetic));
-    let mut last: Vec<String> = said.map(str::to_owned).collect();
-    last.reverse();
-    last.truncate(MOST_SENTENCES);
-    last
 }
 
 fn is_worth_a_closer_look(understanding: &Understanding) -> bool {
