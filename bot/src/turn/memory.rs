@@ -18,6 +18,9 @@ pub(crate) struct Memory {
     pub(crate) focus: Focus,
     /// The last questions, in the desk's language: what "and the other one?" goes on from.
     pub(crate) topic: String,
+    /// The last message that asked something, as the customer wrote it: courtesies between two questions
+    /// do not part them.
+    pub(crate) asked: String,
     /// Angry messages in a row.
     pub(crate) angry: u32,
     /// Whether the last message was an attack, or asked for others' data.
@@ -70,7 +73,10 @@ impl Memory {
             }
             _ => before.topic.clone(),
         };
+        let asks = question.is_some() && reply.reaction.is_about_something();
+        let asked = if asks { &opened.text } else { &before.asked };
         Self {
+            asked: last_chars(asked, TOPIC_CHARS),
             focus: reply.focus.clone().unwrap_or_else(|| before.focus.clone()),
             topic: last_chars(&topic, TOPIC_CHARS),
             angry,

@@ -173,7 +173,8 @@ async fn react(
     let decision = decide::decide(&signals, &settings.config.policy);
     turn.watch.lap("decide");
     if decision.reaction != Reaction::Answer {
-        return Ok((None, plan::ready(turn, decision)?));
+        let reply = plan::ready(turn, decision)?;
+        return Ok((None, plan::something_new(turn, reply)?));
     }
     let question = read::question(turn);
     let catalogue = services.catalogue.read().clone();

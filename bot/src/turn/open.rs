@@ -87,11 +87,15 @@ impl Opened {
         Some(&last.text)
     }
 
-    /// The customer's last message before those to answer.
-    pub(crate) fn said_before(&self) -> Option<&str> {
-        let messages = self.history.iter().rev();
-        let mut own = messages.filter(|message| message.author == Author::Customer);
-        own.next().map(|message| message.text.as_str())
+    /// Whether the bot has said `text`, word for word, in what the turn looks back on.
+    pub(crate) fn has_been_told(&self, text: &str) -> bool {
+        let said = |message: &Message| message.author == Author::Bot && message.text == text;
+        self.history.iter().any(said)
+    }
+
+    /// What the customer asked before.
+    pub(crate) fn asked_before(&self) -> Option<&str> {
+        Some(self.memory.asked.as_str()).filter(|asked| !asked.is_empty())
     }
 
     /// The customer's name.

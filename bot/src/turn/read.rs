@@ -50,7 +50,7 @@ pub(crate) async fn read(
         opened.text.clone()
     };
     let understanding = reader
-        .understand(&text, opened.said_before(), &language)
+        .understand(&text, opened.asked_before(), &language)
         .await?;
     let angry = if understanding.sentiment.top() == "negative" {
         opened.memory.angry + 1

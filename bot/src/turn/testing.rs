@@ -55,8 +55,8 @@ pub(super) struct Shop {
     pub(super) conversation: Conversation,
     /// The customer's message before the next one.
     pub(super) said: Option<String>,
-    /// What the bot answered to it.
-    pub(super) answered: Option<String>,
+    /// What the bot has answered so far.
+    pub(super) answered: Vec<String>,
     pub(super) customer: Option<Customer>,
     pub(super) orders: Vec<Order>,
     pub(super) products: Vec<crm::Product>,
@@ -134,7 +134,7 @@ impl Shop {
         Self {
             config,
             said: None,
-            answered: None,
+            answered: Vec::new(),
             conversation: Conversation {
                 id: ConversationId(Uuid::from_u128(1)),
                 channel: "web".into(),
@@ -281,7 +281,7 @@ impl Shop {
         let finished = outcome.finished.as_ref().unwrap();
         self.conversation.memory = finished.memory.clone();
         self.said = Some("said before".to_owned());
-        self.answered = Some(outcome.text().to_owned());
+        self.answered.push(outcome.text().to_owned());
         self
     }
 }
@@ -312,7 +312,7 @@ struct Kept {
     conversation: Conversation,
     /// The customer's message before.
     said: Option<String>,
-    answered: Option<String>,
+    answered: Vec<String>,
     messages: Vec<Message>,
     customer: Option<Customer>,
     orders: Vec<Order>,

@@ -21,6 +21,12 @@ fn shop() -> Shop {
         .with_page("Returns", RETURNS, 0.6)
 }
 
+fn ship_lamp() -> Vec<crm::Product> {
+    let lamp = json!([{ "id": "P-1", "name": "Ship Lamp", "description": "A brass lamp.",
+        "variants": [{ "sku": "S", "price": 4900, "available": true }] }]);
+    serde_json::from_value(lamp).unwrap()
+}
+
 fn meaning(intent: &'static str) -> Meaning {
     Meaning {
         intent: (intent, 0.9),
@@ -328,6 +334,24 @@ async fn a_message_is_looked_up_between_itself_and_what_it_goes_on_from() {
 }
 
 #[tokio::test]
+async fn a_courtesy_between_two_questions_does_not_part_them() {
+    let mut shop = shop().quoting();
+    let first = shop.ask("How long is the warranty?").await;
+    shop = shop.after(&first);
+    shop.meaning = meaning("thanks");
+    let thanked = shop.ask("ok thanks").await;
+    assert_eq!(thanked.rule(), "thanks");
+    shop = shop.after(&thanked);
+    shop.meaning = meaning("general_question");
+    let next = shop.ask("and is it free?").await;
+    assert_eq!(next.query, Some(embedding().between(&in_context())));
+    let memory = &next.finished.as_ref().unwrap().memory;
+    assert_eq!(memory["asked"], "and is it free?");
+    let memory = &thanked.finished.as_ref().unwrap().memory;
+    assert_eq!(memory["asked"], "How long is the warranty?");
+}
+
+#[tokio::test]
 async fn a_settled_order_is_not_promised_to_be_changed_whatever_the_template_says() {
     let mut shop = shop().with_ada();
     shop.orders[0].status = crm::OrderStatus::Processed;
@@ -431,11 +455,39 @@ async fn the_same_words_are_not_said_twice() {
 }
 
 #[tokio::test]
+async fn who_is_not_helped_is_offered_a_person_and_in_the_end_gets_one() {
+    let mut shop = shop().quoting();
+    shop.meaning.acts = &[understand::act::UNHELPED];
+    let first = shop.ask("That does not help me.").await;
+    assert_eq!(first.action(), "no_answer");
+    shop = shop.after(&first);
+    let second = shop.ask("No, still not.").await;
+    assert_eq!(second.rule(), "said already");
+    assert_ne!(second.text(), first.text());
+    shop = shop.after(&second);
+    let third = shop.ask("Useless.").await;
+    assert_eq!(
+        (third.action(), third.rule()),
+        ("hand_over", "nothing helped")
+    );
+}
+
+#[tokio::test]
+async fn a_product_that_was_told_is_not_quoted_as_well() {
+    let mut shop = Shop::new().quoting().with_page("Warranty", WARRANTY, 0.7);
+    shop.products = ship_lamp();
+    shop.records_are_near = 0.5;
+    shop.meaning = meaning("product_question");
+    let outcome = shop.ask("How long will the Ship Lamp last?").await;
+    let text = outcome.text();
+    assert!(text.contains(WARRANTY), "{text}");
+    assert_eq!(text.matches("A brass lamp.").count(), 1, "{text}");
+}
+
+#[tokio::test]
 async fn a_wish_is_answered_with_products_or_an_honest_no() {
-    let lamp = json!([{ "id": "P-1", "name": "Ship Lamp", "description": "A brass lamp.",
-        "variants": [{ "sku": "S", "price": 4900, "available": true }] }]);
     let mut shop = Shop::new();
-    shop.products = serde_json::from_value(lamp).unwrap();
+    shop.products = ship_lamp();
     shop.nearest = vec![("P-1".into(), 0.6)];
     shop.meaning = Meaning {
         acts: &[understand::act::WISH],

@@ -1,6 +1,6 @@
 //! Words that are ready: for reactions that need no facts, and for what the desk found.
 
-use super::super::decide::{Decision, Reaction};
+use super::super::decide::{Decision, HandOverReason, Reaction};
 use super::super::memory::Pending;
 use super::super::write::Reply;
 use super::super::{Turn, TurnError};
@@ -34,25 +34,39 @@ pub(in crate::turn) fn ready(turn: &Turn<'_>, decision: Decision) -> Result<Repl
     })
 }
 
-/// `reply`, unless it says word for word what was said last: who asks again was not helped by it, and is
-/// offered a person.
+/// `reply`, unless it says word for word what was said last, or has no answer once more: who asks again was
+/// not helped by it, and is offered a person, and in the end gets one.
 pub(in crate::turn) fn something_new(turn: &Turn<'_>, reply: Reply) -> Result<Reply, TurnError> {
-    let is_repeated = reply.reaction == Reaction::Answer
-        && turn.opened.answered_before() == Some(reply.text.as_str());
+    let opened = turn.opened;
+    let is_repeated = match reply.reaction {
+        Reaction::Answer => opened.answered_before() == Some(reply.text.as_str()),
+        Reaction::NoAnswer => opened.has_been_told(&reply.text),
+        Reaction::Greet
+        | Reaction::Thank
+        | Reaction::Goodbye
+        | Reaction::About
+        | Reaction::OffTopic
+        | Reaction::Busy
+        | Reaction::HandOver(_)
+        | Reaction::Refuse(_) => false,
+    };
     if !is_repeated {
         return Ok(reply);
     }
-    let decision = Decision {
+    let (voice, name) = (&turn.settings.voice, opened.name());
+    let text = voice.say(turn.language(), "nothing_new", name)?;
+    if opened.has_been_told(&text) {
+        let person = Decision {
+            reaction: Reaction::HandOver(HandOverReason::Frustrated),
+            rule: "nothing helped",
+        };
+        return ready(turn, person);
+    }
+    Ok(Reply {
         reaction: Reaction::NoAnswer,
         rule: "said already",
-    };
-    let offer = ready(turn, decision)?;
-    let (voice, name) = (&turn.settings.voice, turn.opened.name());
-    Ok(Reply {
-        reaction: offer.reaction,
-        rule: offer.rule,
-        text: voice.say(turn.language(), "nothing_new", name)?,
-        pending: offer.pending,
+        text,
+        pending: Some(Pending::OfferedPerson),
         sources: Vec::new(),
         quoted: None,
         translation: None,

@@ -76,17 +76,21 @@ pub(super) struct Missing<'a> {
     pub(super) instead: bool,
 }
 
-/// The pieces of `facts` that belong to `question`, whose embedding is `embedding`.
+/// The pieces of `facts` that belong to `question`, whose embedding is `embedding`, without what the desk
+/// `has_told` already.
 pub(super) async fn basis(
     turn: &Turn<'_>,
     finder: &dyn Finder,
     facts: &[Fact],
     question: &str,
     embedding: &Embedding,
+    has_told: bool,
 ) -> Result<Basis, TurnError> {
     let pack = turn.settings.voice.prompts().own_pack();
     let retrieval = &turn.settings.config.retrieval;
-    let mut facts = facts.to_vec();
+    // The desk has told its own facts.
+    let is_news = |fact: &&Fact| !has_told || fact.kind != FactKind::Product;
+    let mut facts: Vec<Fact> = facts.iter().filter(is_news).cloned().collect();
     for fact in &mut facts {
         if fact.kind == FactKind::Product {
             let lines = fact.text.lines().map(str::to_owned).collect();

@@ -90,7 +90,7 @@ pub(super) async fn close(
         // The records have been told; what may be missing is a rule that is not known.
         Closing::Words
     } else {
-        let basis = basis_of(turn, &*services.finder, &reply, embedding).await;
+        let basis = basis_of(turn, &*services.finder, &reply, embedding, said.has_told).await;
         turn.watch.lap("basis");
         match guard {
             Some(guard) => choose(&words, &basis, guard, question.same_language),
@@ -110,9 +110,10 @@ async fn basis_of(
     finder: &dyn Finder,
     reply: &Reply,
     embedding: &Embedding,
+    has_told: bool,
 ) -> Basis {
     let query = reply.query.as_deref().unwrap_or_default();
-    match basis::basis(turn, finder, &reply.facts, query, embedding).await {
+    match basis::basis(turn, finder, &reply.facts, query, embedding, has_told).await {
         Ok(basis) => basis,
         Err(error) => {
             // What has been said stands: the reply is not lost for want of a quotation.
