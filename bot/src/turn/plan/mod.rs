@@ -50,10 +50,18 @@ pub(super) struct Assignment {
     pub(super) apology: Option<String>,
     /// What the records say, before everything that is written.
     pub(super) told: Option<String>,
-    /// Embedding of the query that the facts were found by.
-    pub(super) embedding: Embedding,
+    /// What the facts were found by.
+    pub(super) sought: Sought,
     /// The reply so far: facts, documents and sources.
     pub(super) base: Reply,
+}
+
+/// What was looked for.
+pub(super) struct Sought {
+    /// Embedding of the query.
+    pub(super) embedding: Embedding,
+    /// Of a message that asks several things, the line that clearly answers each, in their order.
+    pub(super) answers: Vec<String>,
 }
 
 /// What the model is given, and what checks its words.

@@ -1,11 +1,12 @@
 //! Finding the passages of a question.
 
-use retrieval::{Embedding, NearBlock};
+use retrieval::NearBlock;
 use understand::Language;
 
 use super::super::read::Question;
 use super::super::services::Finder;
 use super::super::{Turn, TurnError};
+use super::Sought;
 use super::select::{self, Selection};
 use crate::audience::Source;
 use crate::config::Answers;
@@ -22,8 +23,8 @@ pub(super) struct Found {
     pub(super) documents: Vec<String>,
     /// What was looked up: the question, with what it goes on from.
     pub(super) query: String,
-    /// Its embedding.
-    pub(super) embedding: Embedding,
+    /// What it was looked up by.
+    pub(super) sought: Sought,
 }
 
 /// Looks the question up, and where it is several, each of them too.
@@ -38,12 +39,15 @@ pub(super) async fn find(
         limit: turn.settings.config.retrieval.passages,
     };
     let mut hits = finder.passages(&query).await?;
+    let mut answers = Vec::new();
     for part in &turn.reading.understanding.parts {
         let query = Query {
             embedding: part.clone(),
             ..query
         };
-        for hit in finder.passages(&query).await? {
+        let own = finder.passages(&query).await?;
+        answers.extend(clear_answer(turn, own.clone()));
+        for hit in own {
             match hits.iter_mut().find(|known| known.is_same_passage(&hit)) {
                 Some(known) => known.join(&hit),
                 None => hits.push(hit),
@@ -56,10 +60,22 @@ pub(super) async fn find(
     } else {
         question.text.clone()
     };
-    Ok(found(turn, hits, looked_up, embedding))
+    Ok(found(turn, hits, looked_up, Sought { embedding, answers }))
 }
 
-fn found(turn: &Turn<'_>, mut hits: Vec<Hit>, query: String, embedding: Embedding) -> Found {
+/// The line of `hits` that is nearest to their question, where it is near enough to answer it.
+fn clear_answer(turn: &Turn<'_>, mut hits: Vec<Hit>) -> Option<String> {
+    keep_readable(turn, &mut hits);
+    select::weigh_by_document(&mut hits);
+    let shown = hits.iter().filter(|hit| !hit.internal);
+    let blocks = shown.flat_map(|hit| &hit.blocks);
+    let lines = blocks.flat_map(|near| near.block.text.lines().zip(&near.lines));
+    let (line, similarity) = lines.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let is_clear = *similarity >= turn.settings.config.retrieval.clear;
+    is_clear.then(|| line.to_owned())
+}
+
+fn found(turn: &Turn<'_>, mut hits: Vec<Hit>, query: String, sought: Sought) -> Found {
     keep_readable(turn, &mut hits);
     select::weigh_by_document(&mut hits);
     let prompts = turn.settings.voice.prompts();
@@ -84,7 +100,7 @@ fn found(turn: &Turn<'_>, mut hits: Vec<Hit>, query: String, embedding: Embeddin
         facts,
         documents,
         query,
-        embedding,
+        sought,
     }
 }
 

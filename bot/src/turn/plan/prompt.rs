@@ -78,7 +78,7 @@ pub(super) fn assign(
         writing,
         apology: ready::apology(turn)?,
         told,
-        embedding: found.embedding,
+        sought: found.sought,
         base: Reply {
             reaction: decision.reaction,
             rule: decision.rule,

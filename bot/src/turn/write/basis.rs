@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use guard::{Guard, is_invitation, values};
 use language::{Pack, sentences};
-use retrieval::Embedding;
 
+use super::super::plan::Sought;
 use super::super::services::Finder;
 use super::super::{Turn, TurnError};
 use crate::audience::Source;
@@ -55,6 +55,8 @@ pub(super) struct Piece {
     place: (usize, usize),
     /// How near it is to the question in meaning.
     similarity: f32,
+    /// Whether it is of a line that answers one of several questions.
+    leads: bool,
 }
 
 /// The pages' own words on a question.
@@ -76,14 +78,14 @@ pub(super) struct Missing<'a> {
     pub(super) instead: bool,
 }
 
-/// The pieces of `facts` that belong to `question`, whose embedding is `embedding`, without what the desk
+/// The pieces of `facts` that belong to `question`, which they were `sought` for, without what the desk
 /// `has_told` already.
 pub(super) async fn basis(
     turn: &Turn<'_>,
     finder: &dyn Finder,
     facts: &[Fact],
     question: &str,
-    embedding: &Embedding,
+    sought: &Sought,
     has_told: bool,
 ) -> Result<Basis, TurnError> {
     let pack = turn.settings.voice.prompts().own_pack();
@@ -94,7 +96,7 @@ pub(super) async fn basis(
     for fact in &mut facts {
         if fact.kind == FactKind::Product {
             let lines = fact.text.lines().map(str::to_owned).collect();
-            fact.lines = finder.similarity(embedding, lines).await?;
+            fact.lines = finder.similarity(&sought.embedding, lines).await?;
         }
     }
     let near = Near {
@@ -102,7 +104,7 @@ pub(super) async fn basis(
         worth_showing: retrieval.floor,
     };
     Ok(Basis {
-        pieces: pieces(&facts, pack),
+        pieces: pieces(&facts, &sought.answers, pack),
         near,
         budget: if will_be_translated(turn) {
             retrieval.fact_chars / 2
@@ -175,12 +177,13 @@ impl Basis {
         let least = self.near.worth_showing.max(best.similarity * NEAR_THE_BEST);
         let mut chosen: Vec<&Piece> = Vec::new();
         let mut spent = 0;
-        let near = self.pieces.iter();
-        for piece in near.take_while(|piece| piece.similarity >= least) {
+        let leading = self.pieces.iter().filter(|piece| piece.leads);
+        let near = self.pieces.iter().filter(|piece| piece.similarity >= least);
+        for piece in leading.chain(near) {
             let length = piece.text.chars().count();
             let fits = chosen.is_empty() || spent + length <= self.budget;
             let is_new = chosen.iter().all(|known| known.text != piece.text);
-            if fits && is_new && joins(&chosen, piece) {
+            if fits && is_new && (piece.leads || joins(&chosen, piece)) {
                 spent += length;
                 chosen.push(piece);
             }
@@ -207,8 +210,9 @@ fn joins(chosen: &[&Piece], piece: &Piece) -> bool {
     documents.contains(&id(piece)) || documents.len() < MOST_DOCUMENTS
 }
 
-/// The pieces of product descriptions, and of knowledge that customers may see; nearest first.
-fn pieces(facts: &[Fact], pack: &Pack) -> Vec<Piece> {
+/// The pieces of product descriptions, and of knowledge that customers may see; nearest first. Those of the
+/// lines `answers` lead.
+fn pieces(facts: &[Fact], answers: &[String], pack: &Pack) -> Vec<Piece> {
     let shown = facts
         .iter()
         .enumerate()
@@ -228,6 +232,7 @@ fn pieces(facts: &[Fact], pack: &Pack) -> Vec<Piece> {
                 source: fact.as_source(),
                 place: (number, at),
                 similarity: *similarity,
+                leads: answers.iter().any(|answer| answer == line),
             }));
         }
     }
@@ -304,7 +309,7 @@ mod tests {
         let prompts = Prompts::builtin().unwrap();
         let pack = prompts.own_pack();
         Basis {
-            pieces: pieces(facts, pack),
+            pieces: pieces(facts, &[], pack),
             near: Near {
                 certain: 0.6,
                 worth_showing: 0.3,

@@ -1,11 +1,10 @@
 //! The end of a written reply: its last words, by what the model gave and what it left out.
 
 use guard::Guard;
-use retrieval::Embedding;
 use serde::Serialize;
 
 use super::super::decide::{Ending, Quotes, on_ending};
-use super::super::plan;
+use super::super::plan::{self, Sought};
 use super::super::read::Question;
 use super::super::services::{Finder, Services};
 use super::super::{Turn, TurnError};
@@ -83,14 +82,14 @@ pub(super) async fn close(
     reply: Reply,
     said: Said,
     guard: Option<&Guard>,
-    embedding: &Embedding,
+    sought: &Sought,
 ) -> Result<Reply, TurnError> {
     let words = guard.map_or_else(String::new, |guard| said.reply(guard));
     let closing = if said.has_told && guard.is_some() {
         // The records have been told; what may be missing is a rule that is not known.
         Closing::Words
     } else {
-        let basis = basis_of(turn, &*services.finder, &reply, embedding, said.has_told).await;
+        let basis = basis_of(turn, &*services.finder, &reply, sought, said.has_told).await;
         turn.watch.lap("basis");
         match guard {
             Some(guard) => choose(&words, &basis, guard, question.same_language),
@@ -109,11 +108,11 @@ async fn basis_of(
     turn: &Turn<'_>,
     finder: &dyn Finder,
     reply: &Reply,
-    embedding: &Embedding,
+    sought: &Sought,
     has_told: bool,
 ) -> Basis {
     let query = reply.query.as_deref().unwrap_or_default();
-    match basis::basis(turn, finder, &reply.facts, query, embedding, has_told).await {
+    match basis::basis(turn, finder, &reply.facts, query, sought, has_told).await {
         Ok(basis) => basis,
         Err(error) => {
             // What has been said stands: the reply is not lost for want of a quotation.

@@ -76,7 +76,7 @@ pub(super) async fn write(
         writing,
         apology,
         told,
-        embedding,
+        sought,
         base,
     } = assignment;
     let lead: Vec<&str> = apology.iter().chain(&told).map(String::as_str).collect();
@@ -106,7 +106,7 @@ pub(super) async fn write(
         reply,
         said,
         guard.as_ref(),
-        &embedding,
+        &sought,
     )
     .await
 }
