@@ -24,7 +24,7 @@ pub use chunk::{Block, Document, Passage, PassageLength, blocks, chunk, chunk_to
 pub use embedding::{Embedding, NoDirection};
 pub use encoder::{
     BRANCHES_AT, Branch, Damage, EmbeddedPassage, Encoder, EncoderError, EncoderFiles, Layer,
-    Linear, Norm, Reading, Role, Titled,
+    Linear, Norm, Pair, Reading, Role, Titled,
 };
 pub use index::{IndexError, OnProgress, Progress, SearchBy, SearchRequest};
 pub use knowledge::{Hit, KnowledgeIndex, NearBlock};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use understand::{TrainOptions, TuneOptions, read_examples, train};
+use understand::{TrainOptions, TuneOptions, examples_of_pages, read_examples, read_pages, train};
 
 use crate::config::Config;
 use crate::server::load_encoder;
@@ -13,8 +13,12 @@ use crate::server::load_encoder;
 #[derive(Debug, Args)]
 pub(crate) struct TrainArgs {
     /// Labelled messages, JSONL: {"text", "intent"?, "sentiment"?, "concern"?, "injection"?} a line
-    #[arg(required = true, value_name = "DATA.jsonl")]
+    #[arg(required_unless_present = "pages", value_name = "DATA.jsonl")]
     data: Vec<PathBuf>,
+    /// Pages and what is asked of them, JSONL: {"trade", "title", "lines", "questions": [{"text", "before"?,
+    /// "answer": [line]}]} a line; trains the head that tells whether a passage answers a question
+    #[arg(long, value_name = "PAGES.jsonl", conflicts_with = "data")]
+    pages: Vec<PathBuf>,
     /// Where to write the trained heads
     #[arg(long, short, default_value = "heads.safetensors", value_name = "FILE")]
     out: PathBuf,
@@ -63,6 +67,11 @@ pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<()> {
         examples.extend(read_examples(path)?);
     }
     let encoder = load_encoder(config)?;
+    let mut pages = Vec::new();
+    for path in &args.pages {
+        pages.extend(read_pages(path)?);
+    }
+    examples.extend(examples_of_pages(&encoder, &pages)?);
     let bar = ProgressBar::new(1000).with_style(ProgressStyle::with_template(
         "{bar:30} {elapsed} of about {duration}  {msg}",
     )?);

@@ -95,6 +95,14 @@ pub(crate) trait Reader: Send + Sync {
         before: Option<&str>,
         language: &Language,
     ) -> Result<Understanding, TurnError>;
+    /// Whether `passage` answers the question `text`, which goes on from what was said `before`; `None`
+    /// where no head tells.
+    async fn answers(
+        &self,
+        passage: &str,
+        text: &str,
+        before: Option<&str>,
+    ) -> Result<Option<bool>, TurnError>;
     /// Version of the heads, as outcomes record it.
     fn version(&self) -> String;
 }
@@ -120,6 +128,18 @@ impl Reader for Heads {
         let (text, language) = (text.to_owned(), language.clone());
         let before = before.map(str::to_owned);
         Ok(blocking(move || heads.understand(&text, before.as_deref(), language)).await??)
+    }
+
+    async fn answers(
+        &self,
+        passage: &str,
+        text: &str,
+        before: Option<&str>,
+    ) -> Result<Option<bool>, TurnError> {
+        let heads = Arc::clone(&self.0);
+        let (passage, text) = (passage.to_owned(), text.to_owned());
+        let before = before.map(str::to_owned);
+        Ok(blocking(move || heads.answers(&passage, &text, before.as_deref())).await??)
     }
 
     fn version(&self) -> String {

@@ -34,6 +34,8 @@ pub(super) struct Meaning {
     pub(super) asks: &'static [&'static str],
     pub(super) acts: &'static [&'static str],
     pub(super) language: &'static str,
+    /// Whether any passage answers it.
+    pub(super) answered: Option<bool>,
 }
 
 impl Default for Meaning {
@@ -45,6 +47,7 @@ impl Default for Meaning {
             asks: &[],
             acts: &[],
             language: "en",
+            answered: Some(true),
         }
     }
 }
@@ -417,6 +420,10 @@ impl Reader for Heads {
             language: language.clone(),
             embedding: embedding(),
         })
+    }
+
+    async fn answers(&self, _: &str, _: &str, _: Option<&str>) -> Result<Option<bool>, TurnError> {
+        Ok(self.meaning.answered)
     }
 
     fn version(&self) -> String {

@@ -401,6 +401,24 @@ async fn the_pages_answer_in_their_own_words() {
 }
 
 #[tokio::test]
+async fn what_is_near_and_does_not_answer_is_told_with_a_caution() {
+    let mut shop = shop().quoting();
+    shop.meaning.answered = Some(false);
+    let outcome = shop.ask("Is the warranty longer for museums?").await;
+    assert_eq!(outcome.action(), "no_answer");
+    assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
+    assert!(
+        outcome.text().contains("certain answer"),
+        "{}",
+        outcome.text()
+    );
+    // Without a head for it, nearness decides.
+    shop.meaning.answered = None;
+    let outcome = shop.ask("Is the warranty longer for museums?").await;
+    assert_eq!(outcome.action(), "answer");
+}
+
+#[tokio::test]
 async fn the_pages_words_are_translated_and_marked_so() {
     let translation = "Jede Lampe hat 5 Jahre Garantie auf Material und Verarbeitung.";
     let ask = async |translation: &str| {

@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::heads::{ACTS, ASKS, CONCERN, EMOTIONS, INJECTION, INTENT, SENTIMENT, TAGGED};
+use crate::heads::{ACTS, ANSWERED, ASKS, CONCERN, EMOTIONS, INJECTION, INTENT, SENTIMENT, TAGGED};
 use crate::train::TrainError;
 
 /// Label of a message that raises no concern.
 pub const NO_CONCERN: &str = "none";
 /// Label of a message without instructions to the bot.
 const NO_INJECTION: &str = "none";
+/// Label of a question that its passage does not answer.
+pub(crate) const UNANSWERED: &str = "unanswered";
 
 /// A labelled message. A head is trained on the examples that carry its label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -41,7 +44,13 @@ pub struct Example {
     /// What it does in the dialogue, in labels of which several or none may hold.
     #[serde(default)]
     pub acts: Option<Vec<String>>,
-    /// The message that it was made of by a program, with which it is held out.
+    /// The passage that it is read behind, where it is labelled with `answered`.
+    #[serde(default)]
+    pub passage: Option<String>,
+    /// Whether the passage answers it.
+    #[serde(default)]
+    pub answered: Option<bool>,
+    /// What it is held out with: the message that a program made it of, or the trade of its page.
     #[serde(skip)]
     pub made_of: Option<String>,
 }
@@ -55,6 +64,9 @@ impl Example {
             INJECTION => self
                 .injection
                 .map(|is_one| if is_one { INJECTION } else { NO_INJECTION }),
+            ANSWERED => self
+                .answered
+                .map(|is_answered| if is_answered { ANSWERED } else { UNANSWERED }),
             _ => None,
         }
     }
@@ -81,11 +93,27 @@ impl Example {
 /// # Errors
 /// [`TrainError::Read`], or [`TrainError::Line`] with the first line that is not an example.
 pub fn read_examples(path: &Path) -> Result<Vec<Example>, TrainError> {
+    json_lines(path, |example: &Example| {
+        if example.text.trim().is_empty() {
+            return Err("the text is empty".into());
+        }
+        Ok(())
+    })
+}
+
+/// Reads what `check` has nothing against, one JSON object a line; empty lines are passed over.
+///
+/// # Errors
+/// [`TrainError::Read`], or [`TrainError::Line`] with the first line that is none.
+pub(crate) fn json_lines<T: DeserializeOwned>(
+    path: &Path,
+    check: impl Fn(&T) -> Result<(), String>,
+) -> Result<Vec<T>, TrainError> {
     let bytes = std::fs::read(path).map_err(|source| TrainError::Read {
         path: path.to_owned(),
         source,
     })?;
-    let mut examples = Vec::new();
+    let mut all = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
@@ -96,14 +124,11 @@ pub fn read_examples(path: &Path) -> Result<Vec<Example>, TrainError> {
             reason,
         };
         let line = std::str::from_utf8(line).map_err(|_| bad("it is not UTF-8".into()))?;
-        let example: Example =
-            serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
-        if example.text.trim().is_empty() {
-            return Err(bad("the text is empty".into()));
-        }
-        examples.push(example);
+        let read: T = serde_json::from_str(line).map_err(|error| bad(error.to_string()))?;
+        check(&read).map_err(bad)?;
+        all.push(read);
     }
-    Ok(examples)
+    Ok(all)
 }
 
 /// Names a training by what it was trained on: equal examples, equal version.
@@ -112,7 +137,8 @@ pub(crate) fn version(examples: &[Example]) -> String {
     for example in examples {
         hasher.update(example.text.as_bytes());
         hasher.update(example.before.as_deref().unwrap_or_default().as_bytes());
-        for head in [INTENT, SENTIMENT, CONCERN, INJECTION] {
+        hasher.update(example.passage.as_deref().unwrap_or_default().as_bytes());
+        for head in [INTENT, SENTIMENT, CONCERN, INJECTION, ANSWERED] {
             hasher.update(example.label(head).unwrap_or("\n").as_bytes());
         }
         for tag in TAGGED.iter().filter_map(|head| example.tags(head)) {

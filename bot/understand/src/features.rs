@@ -6,6 +6,8 @@
 //! The n-grams carry what a sub-word encoder blurs: typos, shouting, negations. They cost no second
 //! pass.
 
+use std::borrow::Cow;
+
 use retrieval::{Embedding, Reading};
 
 use crate::head::Kind;
@@ -34,6 +36,13 @@ pub(crate) fn features(text: &str, reading: &Reading) -> Vec<f32> {
 /// `text` as it is read behind what was said `before` it.
 pub(crate) fn in_context(before: &str, text: &str) -> String {
     format!("{before}\n{text}")
+}
+
+/// `text`, behind what was said `before` it where there is something.
+pub(crate) fn behind<'t>(before: Option<&str>, text: &'t str) -> Cow<'t, str> {
+    before.map_or(Cow::Borrowed(text), |before| {
+        Cow::Owned(in_context(before, text))
+    })
 }
 
 /// What the heads of one file see of a message.

@@ -20,6 +20,8 @@ pub const SENTIMENT: &str = "sentiment";
 pub const CONCERN: &str = "concern";
 /// Name of the head, and its label, for messages that give instructions to the bot.
 pub const INJECTION: &str = "injection";
+/// Name of the head, and its label, for whether a passage answers the question that is read behind it.
+pub const ANSWERED: &str = "answered";
 /// Name of the head for feelings, of which a message may have several. The product's own heads have
 /// none.
 pub const EMOTIONS: &str = "emotions";
@@ -41,6 +43,7 @@ const BUILTIN: [(&str, &[&[u8]]); 2] = [
             include_bytes!("../heads/gemma.safetensors"),
             include_bytes!("../heads/gemma-dialogue.safetensors"),
             include_bytes!("../heads/gemma-injection.safetensors"),
+            include_bytes!("../heads/gemma-answered.safetensors"),
         ],
     ),
     (
@@ -93,7 +96,8 @@ pub enum HeadsError {
 /// The heads by name, and what they were trained with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heads {
-    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`INJECTION`], [`EMOTIONS`], [`ASKS`], [`ACTS`].
+    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`INJECTION`], [`ANSWERED`], [`EMOTIONS`], [`ASKS`],
+    /// [`ACTS`].
     pub(crate) by_name: HashMap<String, Head>,
     /// The encoder's last layers as they were tuned for the heads; none where it was left alone.
     pub(crate) layers: Vec<Layer>,

@@ -16,7 +16,7 @@ mod train;
 mod tune;
 
 use ::language::Packs;
-use retrieval::{Branch, Embedding, Encoder, EncoderError, Reading};
+use retrieval::{Branch, Embedding, Encoder, EncoderError, Pair, Reading};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -26,9 +26,12 @@ use parts::{questions, sentences};
 pub use self::language::{Language, Languages};
 pub use examples::{Example, NO_CONCERN, read_examples};
 pub use head::{Head, Ranking, Scored};
-pub use heads::{ACTS, ASKS, CONCERN, EMOTIONS, Heads, HeadsError, INJECTION, INTENT, SENTIMENT};
+pub use heads::{
+    ACTS, ANSWERED, ASKS, CONCERN, EMOTIONS, Heads, HeadsError, INJECTION, INTENT, SENTIMENT,
+};
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
+pub use train::pages::{Page, PageQuestion, examples as examples_of_pages, read_pages};
 pub use train::{TrainError, TrainOptions, Trained, train};
 pub use tune::TuneOptions;
 
@@ -240,6 +243,31 @@ impl Understander {
             .into_iter()
             .map(|reading| reading.embedding)
             .collect())
+    }
+
+    /// Whether `passage` answers the question `text`, which goes on from what was said `before`; `None`
+    /// without a head for it. Blocks for one encoder pass of both.
+    ///
+    /// # Errors
+    /// [`EncoderError`] from the encoder.
+    pub fn answers(
+        &self,
+        passage: &str,
+        text: &str,
+        before: Option<&str>,
+    ) -> Result<Option<bool>, EncoderError> {
+        let mut heads = self.families.iter().map(|family| &family.heads);
+        let Some(head) = heads.find_map(|heads| heads.get(ANSWERED)) else {
+            return Ok(None);
+        };
+        let question = features::behind(before, text);
+        let pair = Pair {
+            passage,
+            question: &question,
+        };
+        let read = self.encoder.read_pairs(&[pair])?;
+        let is_answered = |features: &Vec<f32>| head.rank(features).top() == ANSWERED;
+        Ok(read.first().map(is_answered))
     }
 
     fn see(

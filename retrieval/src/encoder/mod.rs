@@ -122,6 +122,15 @@ pub struct Titled {
     pub parts: Vec<String>,
 }
 
+/// A passage, and a question that is read behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pair<'t> {
+    /// The passage.
+    pub passage: &'t str,
+    /// The question.
+    pub question: &'t str,
+}
+
 /// What one pass makes of a [`Titled`] text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EmbeddedPassage {
@@ -309,6 +318,29 @@ impl Encoder {
         })
     }
 
+    /// What one pass over a passage and a question behind it makes of both: the means of their states behind
+    /// a middle layer, the passage's first, `2 x width`.
+    ///
+    /// # Errors
+    /// [`EncoderError::Encode`] when the model fails.
+    pub fn read_pairs(&self, pairs: &[Pair<'_>]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        let model = self.model();
+        let prompted = model.format.prompted;
+        let segments = pairs.iter().map(|pair| {
+            let passage = prompted(Role::Passage, None, pair.passage);
+            let question = prompted(Role::Query, None, pair.question);
+            vec![passage, format!("\n{question}")]
+        });
+        model.run_all(segments.collect(), &[model.pair_layer], |states, places| {
+            let states = states.first().ok_or(NoDirection)?;
+            let mean = |place: &Range<usize>| {
+                let own = states.get(place.start * model.width..place.end * model.width);
+                mean_of_normalised(own.unwrap_or_default(), model.width)
+            };
+            Ok(places.iter().flat_map(mean).collect())
+        })
+    }
+
     /// One pass over a message, for a search and for [what else](Reading) it says.
     ///
     /// # Errors
@@ -410,6 +442,20 @@ impl Model {
 /// The mean direction of states of `width` numbers.
 fn mean(states: &[f32], width: usize) -> Result<Embedding, NoDirection> {
     Embedding::normalised(sum(states, width))
+}
+
+/// The mean of states of `width` numbers, each normalised by its root mean square first; zeros of none.
+fn mean_of_normalised(states: &[f32], width: usize) -> Vec<f32> {
+    let mut mean = vec![0.0; width];
+    let count = (states.len() / width.max(1)).max(1) as f32;
+    for state in states.chunks_exact(width) {
+        let square = state.iter().map(|value| value * value).sum::<f32>() / width as f32;
+        let scale = 1.0 / ((square + f32::EPSILON).sqrt() * count);
+        mean.iter_mut()
+            .zip(state)
+            .for_each(|(mean, value)| *mean += value * scale);
+    }
+    mean
 }
 
 fn sum(states: &[f32], width: usize) -> Vec<f32> {

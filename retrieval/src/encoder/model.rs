@@ -42,6 +42,8 @@ pub(super) struct Model {
     pub(super) session: Mutex<Session>,
     /// Layers whose states the session gives, the last one last.
     pub(super) outputs: Vec<usize>,
+    /// Layer whose states tell how two texts that are read together stand to each other.
+    pub(super) pair_layer: usize,
     /// Length of a state.
     pub(super) width: usize,
     pub(super) tokenizer: Box<dyn Tokenizer>,

@@ -63,6 +63,8 @@ pub(super) struct Piece {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Excerpt {
     pub(super) text: String,
+    /// The same as it stands on the pages: a line each, below the titles.
+    pub(super) passage: String,
     /// Where the first of them are from.
     pub(super) source: Option<Source>,
     /// Whether they are near enough to be the answer.
@@ -189,12 +191,20 @@ impl Basis {
             }
         }
         chosen.sort_by_key(|piece| piece.place);
-        let mut text = String::new();
+        let (mut text, mut passage, mut document) = (String::new(), String::new(), None);
         for piece in &chosen {
             sentences::append(&mut text, &piece.text);
+            let title = piece.source.as_ref().map(|source| source.title.as_str());
+            if title != document {
+                document = title;
+                passage.extend([title.unwrap_or_default(), "\n"]);
+            }
+            passage.extend([piece.text.as_str(), "\n"]);
         }
+        passage.truncate(passage.trim_end().len());
         (!chosen.is_empty()).then(|| Excerpt {
             text,
+            passage,
             source: best.source.clone(),
             certain: best.similarity >= self.near.certain,
         })

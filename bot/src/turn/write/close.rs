@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::decide::{Ending, Quotes, on_ending};
 use super::super::plan::{self, Sought};
 use super::super::read::Question;
-use super::super::services::{Finder, Services};
+use super::super::services::{Finder, Reader, Services};
 use super::super::{Turn, TurnError};
 use super::Reply;
 use super::basis::{self, Basis, Excerpt, Missing};
@@ -93,7 +93,14 @@ pub(super) async fn close(
         turn.watch.lap("basis");
         match guard {
             Some(guard) => choose(&words, &basis, guard, question.same_language),
-            None => quote(&basis, said.has_told),
+            None if said.has_told => quote(basis.excerpt(), true),
+            None => {
+                let excerpt = basis.excerpt();
+                quote(
+                    doubted(turn, &*services.reader, question, excerpt).await,
+                    false,
+                )
+            }
         }
     };
     let translation = match closing.quoted() {
@@ -122,9 +129,37 @@ async fn basis_of(
     }
 }
 
+/// An excerpt that is near enough to the question to answer it is certain to only where it reads like an
+/// answer, too.
+async fn doubted(
+    turn: &Turn<'_>,
+    reader: &dyn Reader,
+    question: &Question,
+    excerpt: Option<Excerpt>,
+) -> Option<Excerpt> {
+    let excerpt = excerpt?;
+    if !excerpt.certain {
+        return Some(excerpt);
+    }
+    let asked_before = turn.opened.asked_before();
+    let before = asked_before.filter(|_| question.follows);
+    let text = &turn.reading.text;
+    let answers = reader.answers(&excerpt.passage, text, before).await;
+    turn.watch.lap("judge");
+    let answers = answers.unwrap_or_else(|error| {
+        // What was found stands: the reply is not lost for want of a judgement.
+        tracing::warn!("a quotation could not be judged: {error}");
+        None
+    });
+    Some(Excerpt {
+        certain: answers.unwrap_or(true),
+        ..excerpt
+    })
+}
+
 /// The pages' words as they are; behind a record that `has_told` already only a clear answer.
-fn quote(basis: &Basis, has_told: bool) -> Closing {
-    match basis.excerpt() {
+fn quote(excerpt: Option<Excerpt>, has_told: bool) -> Closing {
+    match excerpt {
         Some(excerpt) if has_told && excerpt.certain => Closing::Quote {
             excerpt: excerpt.text,
             source: excerpt.source,

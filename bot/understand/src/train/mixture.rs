@@ -10,8 +10,6 @@ pub(super) struct Judged {
     /// Empty where nothing was tuned.
     pub(super) tuned: Vec<f32>,
     pub(super) label: usize,
-    /// Whether it has the label because it has no other.
-    pub(super) by_default: bool,
     pub(super) part: Part,
 }
 
@@ -86,7 +84,6 @@ mod tests {
             frozen: frozen.to_vec(),
             tuned: tuned.to_vec(),
             label: 0,
-            by_default: false,
             part: Part::Temperature,
         }
     }

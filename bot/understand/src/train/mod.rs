@@ -10,6 +10,8 @@
 
 mod injection;
 mod mixture;
+pub(crate) mod pages;
+mod shift;
 mod tags;
 mod tuned;
 
@@ -17,12 +19,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use retrieval::{Encoder, EncoderError, Reading};
+use retrieval::{Encoder, EncoderError, Pair, Reading};
 
 use crate::examples::{Example, Part, version, with_defaults};
-use crate::features::{Features, features, in_context, middle_layers};
+use crate::features::{Features, behind, features, in_context, middle_layers};
 use crate::head::{Head, Kind};
-use crate::heads::{CONCERN, Heads, INJECTION, INTENT, SENTIMENT, TAGGED};
+use crate::heads::{ANSWERED, CONCERN, Heads, INJECTION, INTENT, SENTIMENT, TAGGED};
 use crate::metrics::HeldOut;
 use crate::solver::{Parameters, Regression, Sparse, Told};
 use crate::tune::TuneOptions;
@@ -117,7 +119,7 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     let examples = &*injection::hidden_too(examples);
     let read = ReadExamples::new(encoder, examples, options.tune.is_some(), &mut progress)?;
-    let names = [INTENT, SENTIMENT, CONCERN, INJECTION];
+    let names = [INTENT, SENTIMENT, CONCERN, INJECTION, ANSWERED];
     let sets = names.map(|name| LabelledSet::gather(name, examples));
     let sets: Vec<LabelledSet> = sets.into_iter().filter(LabelledSet::is_enough).collect();
     let tagged = TAGGED.map(|name| TaggedSet::gather(name, examples));
@@ -138,7 +140,7 @@ pub fn train(
         let told = format!("head {}: {} examples", set.name, set.rows.len());
         progress(1.0, &told);
         let tuned = tuned.as_ref().and_then(|tuned| tuned.head(at));
-        let tuned = tuned.filter(|_| ![CONCERN, INJECTION].contains(&set.name));
+        let tuned = tuned.filter(|_| ![CONCERN, INJECTION, ANSWERED].contains(&set.name));
         let (head, report) = set.train(&read, tuned, options)?;
         heads.by_name.insert(set.name.to_owned(), head);
         held_out.push((set.name.to_owned(), report));
@@ -189,6 +191,10 @@ impl ReadExamples {
             width_in_context: 0,
             readings: Vec::new(),
         };
+        if examples.iter().any(|example| example.passage.is_some()) {
+            read.read_pairs(encoder, examples, progress)?;
+            return Ok(read);
+        }
         let is_tagged = |example: &Example| TAGGED.iter().any(|head| example.tags(head).is_some());
         let tagged = examples.iter().any(is_tagged);
         for batch in examples.chunks(BATCH) {
@@ -210,6 +216,34 @@ impl ReadExamples {
             progress(done, "reading the examples");
         }
         Ok(read)
+    }
+
+    /// Reads questions behind their passages, as the head for answers sees them.
+    fn read_pairs(
+        &mut self,
+        encoder: &Encoder,
+        examples: &[Example],
+        progress: &mut impl FnMut(f32, &str),
+    ) -> Result<(), TrainError> {
+        const BATCH: usize = 64;
+        for batch in examples.chunks(BATCH) {
+            let question = |example: &Example| -> String {
+                behind(example.before.as_deref(), &example.text).into_owned()
+            };
+            let questions: Vec<String> = batch.iter().map(question).collect();
+            let pairs = batch.iter().zip(&questions);
+            let pairs = pairs.map(|(example, question)| Pair {
+                passage: example.passage.as_deref().unwrap_or_default(),
+                question,
+            });
+            for dense in encoder.read_pairs(&pairs.collect::<Vec<_>>())? {
+                self.width = dense.len();
+                self.vectors.push(Sparse::new(&dense));
+            }
+            let done = self.vectors.len() as f32 / examples.len() as f32;
+            progress(done, "reading the pages");
+        }
+        Ok(())
     }
 
     fn add_in_context(
@@ -252,8 +286,6 @@ struct Row {
     example: usize,
     /// Index of the label.
     label: usize,
-    /// Whether it has the label because it has no other.
-    by_default: bool,
     part: Part,
 }
 
@@ -273,7 +305,6 @@ impl LabelledSet {
             Some(Row {
                 example: *example,
                 label: *index.get(label)?,
-                by_default: own.label(name).is_none(),
                 part: own.part(),
             })
         };
@@ -300,7 +331,7 @@ impl LabelledSet {
         let nothing = Parameters::zero(read.width, self.labels.len());
         let (seen, learnt) = self.fit(read, options, nothing, |part| part == Part::Train)?;
         let mut judged = self.logits(&seen, read, tuned.as_ref());
-        let shift = injection::shift(&judged, &self.labels);
+        let shift = shift::shift(&judged, &self.labels);
         for row in &mut judged {
             shift.apply(&mut row.frozen);
         }
@@ -323,6 +354,16 @@ impl LabelledSet {
         shift.apply(&mut head.bias);
         head.temperature = temperature;
         Ok((head, report))
+    }
+
+    /// How much more its weights may grow than `c` says. A pair is read in numbers of about 1, a message in
+    /// parts of length 1: by cross-validation over the trades of the pages.
+    fn looseness(&self) -> f32 {
+        if self.name == ANSWERED {
+            1.0 / 300.0
+        } else {
+            1.0
+        }
     }
 
     /// Which features are held back, and how much: with few examples a label the middle layers, of
@@ -355,7 +396,6 @@ impl LabelledSet {
                 frozen: head.logits(&vector.to_dense(read.width)),
                 tuned: tuned.and_then(of_tuned).unwrap_or_default(),
                 label: row.label,
-                by_default: row.by_default,
                 part: row.part,
             })
         };
@@ -380,7 +420,7 @@ impl LabelledSet {
             width: read.width,
             classes: self.labels.len(),
             told: Told::OneOf,
-            penalty: 1.0 / f64::from(options.c),
+            penalty: 1.0 / f64::from(options.c * self.looseness()),
             held_back: self.held_back(read),
         };
         fitted_head(self.name, &self.labels, &regression, start, options)

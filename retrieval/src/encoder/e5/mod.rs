@@ -55,6 +55,7 @@ pub(super) fn load(path: &Path, options: &SessionBuilder) -> Result<Model, Encod
         format: &FORMAT,
         session: session.map_err(EncoderError::Model)?.into(),
         outputs,
+        pair_layer: BRANCHES_AT,
         width: weights.shape.width,
         tokenizer: Box::new(tokens::Tokens::new(weights.vocabulary).map_err(EncoderError::Tokens)?),
         table: Box::new(weights.table),

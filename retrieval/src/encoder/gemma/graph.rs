@@ -17,6 +17,9 @@ use crate::encoder::session::{MASK, STATES, output};
 /// Length of a state.
 pub(super) const WIDTH: usize = 768;
 pub(super) const LAYERS: usize = 24;
+/// Layer, from 1, whose states tell best whether a passage answers a question behind it: measured on layers
+/// 10 to 24 by what a linear head makes of them.
+pub(super) const PAIR_LAYER: usize = 14;
 /// Heads of queries, for one of keys and one of values.
 const HEADS: usize = 3;
 const HEAD_WIDTH: usize = 256;
@@ -37,12 +40,15 @@ const TURNS: [(&str, f64); 2] = [("local", 10_000.0), ("global", 1_000_000.0)];
 /// # Errors
 /// Those of the weights and of ONNX Runtime.
 pub(super) fn graph(weights: &Weights) -> Result<Builder, EncoderError> {
-    let builder = Builder::new(WIDTH, &[LAYERS])?;
+    let builder = Builder::new(WIDTH, &[PAIR_LAYER, LAYERS])?;
     let mut gemma = Gemma { builder, weights };
     gemma.shared()?;
     let mut below = STATES.to_owned();
     for layer in 0..LAYERS {
-        let above = format!("states{layer}");
+        let above = match layer + 1 {
+            PAIR_LAYER => output(PAIR_LAYER),
+            _ => format!("states{layer}"),
+        };
         gemma.layer(layer, &below, &above)?;
         below = above;
     }

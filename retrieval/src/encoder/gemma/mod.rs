@@ -42,6 +42,7 @@ pub(super) fn load(path: &Path, options: &SessionBuilder) -> Result<Model, Encod
         format: &FORMAT,
         session: session.map_err(EncoderError::Model)?.into(),
         outputs: vec![graph::LAYERS],
+        pair_layer: graph::PAIR_LAYER,
         width: graph::WIDTH,
         tokenizer: Box::new(tokens::Tokens::new(&tokenizer).map_err(EncoderError::Tokens)?),
         table: Box::new(Table::of(weights)?),
