@@ -125,7 +125,8 @@ pub fn is_whole(text: &str) -> bool {
 /// Adds `next` to `text` as a sentence of its own.
 pub fn append(text: &mut String, next: &str) {
     if !text.is_empty() {
-        let ended = text.ends_with(['.', '!', '?', ':', ';', '。', '！', '？']);
+        // Items of a list may end with a comma.
+        let ended = text.ends_with(['.', '!', '?', ':', ';', ',', '。', '！', '？', '，', '；']);
         text.push_str(if ended { " " } else { ". " });
     }
     text.push_str(next);
@@ -228,6 +229,9 @@ mod tests {
             append(&mut text, line);
         }
         assert_eq!(text, "Fees. None. Limit: $5");
+        let mut items = String::from("You can: change it,");
+        append(&mut items, "send it back.");
+        assert_eq!(items, "You can: change it, send it back.");
     }
 
     proptest! {

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Longest paragraph, list and table that stay whole, in characters.
 const PARAGRAPH: usize = 240;
 const LIST: usize = 300;
+/// What an item may end with that parts it from the next.
+const ITEM_ENDS: [char; 4] = [',', ';', '，', '；'];
 const TABLE: usize = 500;
 /// Longest line that leads a list or a table.
 const LEAD: usize = 120;
@@ -104,8 +106,8 @@ impl Cutter {
         match self.kind {
             Kind::Paragraph => self.paragraph(&lines.join(" ")),
             Kind::List => {
-                let items = lines.iter().map(|item| item.trim().to_owned()).collect();
-                self.group(items, "; ", LIST);
+                let item = |item: &String| item.trim().trim_end_matches(ITEM_ENDS).to_owned();
+                self.group(lines.iter().map(item).collect(), "; ", LIST);
             }
             Kind::Table => self.group(rows(&lines), "\n", TABLE),
         }
@@ -236,6 +238,15 @@ mod tests {
             .into_iter()
             .map(|block| block.text)
             .collect()
+    }
+
+    #[test]
+    fn items_do_not_keep_the_commas_that_part_them() {
+        let list = "Send us:\n\n- the order number,\n- one photograph;\n- a word or two.";
+        assert_eq!(
+            texts(list),
+            ["Send us: the order number; one photograph; a word or two."]
+        );
     }
 
     #[test]
