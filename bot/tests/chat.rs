@@ -116,9 +116,9 @@ async fn who_asks_on_at_once_is_answered_each_time() {
     let mut client = server.connect().await;
     client.hello().await;
     // The model does not know: nothing leaves before the whole answer.
-    for _ in 0..8 {
+    for days in 1..=8 {
         client
-            .say("Do you also rent out kayaks, and is our dog allowed in the shop?")
+            .say(&format!("Do you also rent out kayaks for {days} days?"))
             .await;
         let frames = client
             .until(|frame| {

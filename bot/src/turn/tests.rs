@@ -491,6 +491,19 @@ async fn who_is_not_helped_is_offered_a_person_and_in_the_end_gets_one() {
 }
 
 #[tokio::test]
+async fn what_is_not_known_of_another_matter_is_owned_up_to_as_at_first() {
+    let mut shop = Shop::new().quoting();
+    let first = shop.ask("Do you rent out kayaks?").await;
+    assert_eq!(first.action(), "no_answer");
+    shop = shop.after(&first);
+    let other = shop.ask("Is there a car park?").await;
+    assert_eq!(other.text(), first.text());
+    shop = shop.after(&other);
+    let again = shop.ask("Is there a car park?").await;
+    assert_eq!(again.rule(), "said already");
+}
+
+#[tokio::test]
 async fn a_product_that_was_told_is_not_quoted_as_well() {
     let mut shop = Shop::new().quoting().with_page("Warranty", WARRANTY, 0.7);
     shop.products = ship_lamp();

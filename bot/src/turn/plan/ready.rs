@@ -1,5 +1,7 @@
 //! Words that are ready: for reactions that need no facts, and for what the desk found.
 
+use understand::act;
+
 use super::super::decide::{Decision, HandOverReason, Reaction};
 use super::super::memory::Pending;
 use super::super::write::Reply;
@@ -34,13 +36,15 @@ pub(in crate::turn) fn ready(turn: &Turn<'_>, decision: Decision) -> Result<Repl
     })
 }
 
-/// `reply`, unless it says word for word what was said last, or has no answer once more: who asks again was
-/// not helped by it, and is offered a person, and in the end gets one.
+/// `reply`, unless it says word for word what was said last, or has no answer once more to who asks again: it
+/// did not help, and a person is offered, and in the end comes.
 pub(in crate::turn) fn something_new(turn: &Turn<'_>, reply: Reply) -> Result<Reply, TurnError> {
     let opened = turn.opened;
+    let asks_again = turn.reading.understanding.surely_does(act::UNHELPED)
+        || opened.asked_before() == Some(opened.text.as_str());
     let is_repeated = match reply.reaction {
         Reaction::Answer => opened.answered_before() == Some(reply.text.as_str()),
-        Reaction::NoAnswer => opened.has_been_told(&reply.text),
+        Reaction::NoAnswer => asks_again && opened.has_been_told(&reply.text),
         Reaction::Greet
         | Reaction::Thank
         | Reaction::Goodbye

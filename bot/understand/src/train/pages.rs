@@ -132,19 +132,14 @@ impl<'p> Library<'p> {
             || own.embedding.clone(),
             |in_context| own.embedding.between(&in_context.embedding),
         );
-        let similarity = encoder.similarity();
-        let pages = self.embeddings.iter().enumerate();
-        let near = pages.flat_map(|(page, (whole, lines))| {
-            let whole = similarity.of(query.cosine(whole));
+        let near = |embedding: &Embedding| encoder.similarity().of(query.cosine(embedding));
+        let mut places: Vec<(Place, f32)> = Vec::new();
+        for (page, (whole, lines)) in self.embeddings.iter().enumerate() {
             let lines = lines.iter().enumerate();
-            lines.map(move |(line, own)| ((page, line), (page, line, whole, own)))
-        });
-        let near = near.map(|(place, (_, _, whole, own))| {
-            (place, (whole + similarity.of(query.cosine(own))) / 2.0)
-        });
-        let near: Vec<(Place, f32)> = near.collect();
+            places.extend(lines.map(|(line, own)| ((page, line), (near(whole) + near(own)) / 2.0)));
+        }
         let answer: Vec<Place> = question.answer.iter().map(|line| (number, *line)).collect();
-        Ok(self.behind_passages(&near, &answer, number, question))
+        Ok(self.behind_passages(&places, &answer, number, question))
     }
 
     fn behind_passages(
