@@ -504,6 +504,18 @@ async fn what_is_not_known_of_another_matter_is_owned_up_to_as_at_first() {
 }
 
 #[tokio::test]
+async fn questions_with_one_answer_are_not_handed_over() {
+    let mut shop = shop().quoting();
+    for lamp in 1..=6 {
+        let outcome = shop
+            .ask(&format!("How long is the warranty of lamp {lamp}?"))
+            .await;
+        assert_ne!(outcome.action(), "hand_over");
+        shop = shop.after(&outcome);
+    }
+}
+
+#[tokio::test]
 async fn a_product_that_was_told_is_not_quoted_as_well() {
     let mut shop = Shop::new().quoting().with_page("Warranty", WARRANTY, 0.7);
     shop.products = ship_lamp();

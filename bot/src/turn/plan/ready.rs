@@ -59,7 +59,7 @@ pub(in crate::turn) fn something_new(turn: &Turn<'_>, reply: Reply) -> Result<Re
     }
     let (voice, name) = (&turn.settings.voice, opened.name());
     let text = voice.say(turn.language(), "nothing_new", name)?;
-    if opened.has_been_told(&text) {
+    if asks_again && opened.has_been_told(&text) {
         let person = Decision {
             reaction: Reaction::HandOver(HandOverReason::Frustrated),
             rule: "nothing helped",
