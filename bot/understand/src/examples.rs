@@ -44,11 +44,12 @@ pub struct Example {
     /// What it does in the dialogue, in labels of which several or none may hold.
     #[serde(default)]
     pub acts: Option<Vec<String>>,
-    /// The passage that it is read behind, where it is labelled with `answered`.
-    #[serde(default)]
+    /// The passage that it is read behind, where it is labelled with `answered`. Made of pages only: among
+    /// messages, which are read alone, it would spoil their heads.
+    #[serde(skip)]
     pub passage: Option<String>,
     /// Whether the passage answers it.
-    #[serde(default)]
+    #[serde(skip)]
     pub answered: Option<bool>,
     /// What it is held out with: the message that a program made it of, or the trade of its page.
     #[serde(skip)]
@@ -197,6 +198,13 @@ mod tests {
             concern: concern.map(str::to_owned),
             ..Example::default()
         }
+    }
+
+    #[test]
+    fn a_passage_in_a_file_of_messages_is_passed_over() {
+        let line = r#"{"text": "is it free?", "passage": "It is free.", "answered": true}"#;
+        let read: Example = serde_json::from_str(line).unwrap();
+        assert_eq!(read, example("is it free?", None));
     }
 
     #[test]
