@@ -23,8 +23,8 @@ mod store;
 pub use chunk::{Block, Document, Passage, PassageLength, blocks, chunk, chunk_to};
 pub use embedding::{Embedding, NoDirection};
 pub use encoder::{
-    BRANCHES_AT, Branch, Damage, EmbeddedPassage, Encoder, EncoderError, EncoderFiles, Layer,
-    Linear, Norm, Pair, Reading, Role, Titled,
+    Asked, BRANCHES_AT, Branch, Damage, EmbeddedPassage, Encoder, EncoderError, EncoderFiles,
+    JointReading, Layer, Linear, Norm, Reading, Role, Titled,
 };
 pub use index::{IndexError, OnProgress, Progress, SearchBy, SearchRequest};
 pub use knowledge::{Hit, KnowledgeIndex, NearBlock};

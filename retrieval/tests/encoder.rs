@@ -9,7 +9,7 @@ mod support;
 
 use std::path::PathBuf;
 
-use retrieval::{Encoder, EncoderError, EncoderFiles, Role, Titled};
+use retrieval::{Asked, Encoder, EncoderError, EncoderFiles, Role, Titled};
 use support::{DEFAULT, encoder, encoder_files};
 
 /// The small encoder's file.
@@ -66,6 +66,44 @@ fn cosines_are_those_of_the_reference_implementations() {
         ("退款会在14天内到账。", 0.843),
     ] {
         check(&small, "How do I get a refund?", passage, reference, 0.01);
+    }
+}
+
+#[test]
+fn a_question_is_read_with_what_may_answer_it() {
+    for encoder in encoders() {
+        let passage = |title: &str, parts: &[&str]| Titled {
+            title: Some(title.to_owned()),
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+        };
+        let long = "It is a long story. ".repeat(200);
+        let asked = Asked {
+            question: "What does a strap cost?".into(),
+            passages: vec![
+                passage("Straps", &["A strap costs 12.", "Leather comes in brown."]),
+                passage("Story", &[&long, "The end."]),
+            ],
+        };
+        let bare = Asked {
+            passages: vec![passage("Straps", &["A strap costs 12."])],
+            ..asked.clone()
+        };
+        let read = encoder.read_jointly(&[bare, asked]).unwrap();
+        let shapes = read.iter().map(|reading| {
+            let read = |parts: &Vec<Option<_>>| parts.iter().map(Option::is_some).collect();
+            reading
+                .passages
+                .iter()
+                .map(read)
+                .collect::<Vec<Vec<bool>>>()
+        });
+        let shapes: Vec<_> = shapes.collect();
+        let behind_the_end = vec![vec![true, true], vec![true, false]];
+        assert_eq!(shapes, [vec![vec![true]], behind_the_end]);
+        let width = encoder.dimension();
+        assert!(read.iter().all(|reading| reading.question.len() == width));
+        // Each is read beside the others.
+        assert_ne!(read[0].passages[0][0], read[1].passages[0][0]);
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use understand::{TrainOptions, TuneOptions, examples_of_pages, read_examples, read_pages, train};
+use understand::{TrainOptions, TuneOptions, read_examples, read_pages, train, train_on_pages};
 
 use crate::config::Config;
 use crate::server::load_encoder;
@@ -16,7 +16,7 @@ pub(crate) struct TrainArgs {
     #[arg(required_unless_present = "pages", value_name = "DATA.jsonl")]
     data: Vec<PathBuf>,
     /// Pages and what is asked of them, JSONL: {"trade", "title", "lines", "questions": [{"text", "before"?,
-    /// "answer": [line]}]} a line; trains the head that tells whether a passage answers a question
+    /// "answer": [line]}]} a line; trains the heads that tell which lines answer a question
     #[arg(long, value_name = "PAGES.jsonl", conflicts_with = "data")]
     pages: Vec<PathBuf>,
     /// Where to write the trained heads
@@ -71,22 +71,35 @@ pub(crate) fn run(config: &Config, args: &TrainArgs) -> anyhow::Result<()> {
     for path in &args.pages {
         pages.extend(read_pages(path)?);
     }
-    examples.extend(examples_of_pages(&encoder, &pages)?);
     let bar = ProgressBar::new(1000).with_style(ProgressStyle::with_template(
         "{bar:30} {elapsed} of about {duration}  {msg}",
     )?);
-    let trained = train(&encoder, &examples, args.options(), |done, what| {
+    let progress = |done: f32, what: &str| {
         bar.set_position((done * 1000.0) as u64);
         bar.set_message(what.to_owned());
-    })?;
+    };
+    let trained = if pages.is_empty() {
+        train(&encoder, &examples, args.options(), progress)?
+    } else {
+        train_on_pages(&encoder, &pages, args.options(), progress)?
+    };
     bar.finish_and_clear();
     for (head, held_out) in &trained.held_out {
         println!("\n{head}\n{held_out}");
     }
     trained.heads.save(&args.out)?;
     println!(
-        "{} examples; {} written in {:.1} s. Use it with understand.heads = \"{}\"",
-        examples.len(),
+        "{} {}; {} written in {:.1} s. Use it with understand.heads = \"{}\"",
+        if pages.is_empty() {
+            examples.len()
+        } else {
+            pages.len()
+        },
+        if pages.is_empty() {
+            "examples"
+        } else {
+            "pages"
+        },
         args.out.display(),
         began.elapsed().as_secs_f64(),
         args.out.display()

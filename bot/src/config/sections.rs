@@ -305,12 +305,12 @@ pub struct Retrieval {
     pub passages: usize,
     /// Characters of facts given to the model: every 100 tokens cost a second on two cores.
     pub fact_chars: usize,
-    /// Similarity in meaning, up to 1, from which the pages' words are an answer, and the best passage is shown
-    /// at once. From the default on, the lines quoted are likelier than not to hold the answer.
+    /// Similarity in meaning, up to 1, from which the pages' words stand beside a record or a written reply, and
+    /// the best passage is shown at once. Of an encoder without heads that judge them (`encoder-small`) they are
+    /// an answer from there on: with the default, likelier than not.
     pub clear: f32,
-    /// Similarity in meaning below which nothing is known about the question. The default is low: of 1,174
-    /// questions to the pages of 24 trades, the lines quoted hold the answer for seven in ten even at 0.2 to
-    /// 0.3. Between it and `clear` the pages are quoted with a caution, and a person is offered.
+    /// Similarity in meaning below which nothing is known about the question, unless the heads say that the lines
+    /// found answer it. What does not answer is quoted with a caution from there on, and a person is offered.
     pub floor: f32,
 }
 

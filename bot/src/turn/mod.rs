@@ -161,7 +161,6 @@ async fn react(
     services: &Services,
 ) -> Result<(Option<Question>, Reply), TurnError> {
     let (settings, opened, reading) = (turn.settings, turn.opened, turn.reading);
-    let finder = &*services.finder;
     let signals = Signals {
         text: &opened.text,
         understanding: &reading.understanding,
@@ -178,7 +177,8 @@ async fn react(
     }
     let question = read::question(turn);
     let catalogue = services.catalogue.read().clone();
-    let plan: Plan = plan::answer(turn, finder, &catalogue, &question, decision).await?;
+    let using = (&*services.finder, &*services.reader);
+    let plan: Plan = plan::answer(turn, using, &catalogue, &question, decision).await?;
     let reply = write::write(turn, services, &question, plan).await?;
     Ok((Some(question), plan::something_new(turn, reply)?))
 }

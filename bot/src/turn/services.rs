@@ -11,7 +11,7 @@ use generate::Generator;
 use guard::Instructions;
 use parking_lot::RwLock;
 use retrieval::Embedding;
-use understand::{Language, Understander, Understanding};
+use understand::{Candidate, Judgement, Language, Understander, Understanding};
 
 use super::TurnError;
 use crate::audience::Hub;
@@ -95,14 +95,14 @@ pub(crate) trait Reader: Send + Sync {
         before: Option<&str>,
         language: &Language,
     ) -> Result<Understanding, TurnError>;
-    /// Whether `passage` answers the question `text`, which goes on from what was said `before`; `None`
-    /// where no head tells.
-    async fn answers(
+    /// Which of `candidates`, and whether any, answer the question `text`, which goes on from what was said
+    /// `before`.
+    async fn judge(
         &self,
-        passage: &str,
         text: &str,
         before: Option<&str>,
-    ) -> Result<Option<bool>, TurnError>;
+        candidates: Vec<Candidate>,
+    ) -> Result<Judgement, TurnError>;
     /// Version of the heads, as outcomes record it.
     fn version(&self) -> String;
 }
@@ -130,16 +130,16 @@ impl Reader for Heads {
         Ok(blocking(move || heads.understand(&text, before.as_deref(), language)).await??)
     }
 
-    async fn answers(
+    async fn judge(
         &self,
-        passage: &str,
         text: &str,
         before: Option<&str>,
-    ) -> Result<Option<bool>, TurnError> {
+        candidates: Vec<Candidate>,
+    ) -> Result<Judgement, TurnError> {
         let heads = Arc::clone(&self.0);
-        let (passage, text) = (passage.to_owned(), text.to_owned());
+        let text = text.to_owned();
         let before = before.map(str::to_owned);
-        Ok(blocking(move || heads.answers(&passage, &text, before.as_deref())).await??)
+        Ok(blocking(move || heads.judge(&text, before.as_deref(), &candidates)).await??)
     }
 
     fn version(&self) -> String {

@@ -12,7 +12,7 @@ use language::sentences::Boundaries;
 use parking_lot::{Mutex, RwLock};
 use retrieval::{Embedding, NearBlock};
 use serde_json::json;
-use understand::{Language, Ranking, Scored, Understanding};
+use understand::{Candidate, Judgement, Language, Ranking, Scored, Understanding};
 use uuid::Uuid;
 
 use super::services::{Finder, Reader, Records, Services, Settings};
@@ -422,8 +422,16 @@ impl Reader for Heads {
         })
     }
 
-    async fn answers(&self, _: &str, _: &str, _: Option<&str>) -> Result<Option<bool>, TurnError> {
-        Ok(self.meaning.answered)
+    async fn judge(
+        &self,
+        _: &str,
+        _: Option<&str>,
+        candidates: Vec<Candidate>,
+    ) -> Result<Judgement, TurnError> {
+        Ok(Judgement {
+            relevance: vec![None; candidates.len()],
+            answered: self.meaning.answered.filter(|_| !candidates.is_empty()),
+        })
     }
 
     fn version(&self) -> String {

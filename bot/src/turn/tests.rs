@@ -139,7 +139,8 @@ async fn a_model_without_an_answer_is_followed_by_the_pages_own_words() {
         assert_eq!(outcome.rule(), "the pages answer");
         assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
 
-        let far = Shop::new().with_page("Warranty", WARRANTY, 0.25);
+        let mut far = Shop::new().with_page("Warranty", WARRANTY, 0.25);
+        far.meaning.answered = Some(false);
         let outcome = far.writing(written).ask(question).await;
         assert_eq!(outcome.action(), "no_answer");
         assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());

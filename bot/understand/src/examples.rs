@@ -5,15 +5,13 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::heads::{ACTS, ANSWERED, ASKS, CONCERN, EMOTIONS, INJECTION, INTENT, SENTIMENT, TAGGED};
+use crate::heads::{ACTS, ASKS, CONCERN, EMOTIONS, INJECTION, INTENT, SENTIMENT, TAGGED};
 use crate::train::TrainError;
 
 /// Label of a message that raises no concern.
 pub const NO_CONCERN: &str = "none";
 /// Label of a message without instructions to the bot.
 const NO_INJECTION: &str = "none";
-/// Label of a question that its passage does not answer.
-pub(crate) const UNANSWERED: &str = "unanswered";
 
 /// A labelled message. A head is trained on the examples that carry its label.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -44,14 +42,7 @@ pub struct Example {
     /// What it does in the dialogue, in labels of which several or none may hold.
     #[serde(default)]
     pub acts: Option<Vec<String>>,
-    /// The passage that it is read behind, where it is labelled with `answered`. Made of pages only: among
-    /// messages, which are read alone, it would spoil their heads.
-    #[serde(skip)]
-    pub passage: Option<String>,
-    /// Whether the passage answers it.
-    #[serde(skip)]
-    pub answered: Option<bool>,
-    /// What it is held out with: the message that a program made it of, or the trade of its page.
+    /// What it is held out with: the message that a program made it of.
     #[serde(skip)]
     pub made_of: Option<String>,
 }
@@ -65,9 +56,6 @@ impl Example {
             INJECTION => self
                 .injection
                 .map(|is_one| if is_one { INJECTION } else { NO_INJECTION }),
-            ANSWERED => self
-                .answered
-                .map(|is_answered| if is_answered { ANSWERED } else { UNANSWERED }),
             _ => None,
         }
     }
@@ -138,8 +126,7 @@ pub(crate) fn version(examples: &[Example]) -> String {
     for example in examples {
         hasher.update(example.text.as_bytes());
         hasher.update(example.before.as_deref().unwrap_or_default().as_bytes());
-        hasher.update(example.passage.as_deref().unwrap_or_default().as_bytes());
-        for head in [INTENT, SENTIMENT, CONCERN, INJECTION, ANSWERED] {
+        for head in [INTENT, SENTIMENT, CONCERN, INJECTION] {
             hasher.update(example.label(head).unwrap_or("\n").as_bytes());
         }
         for tag in TAGGED.iter().filter_map(|head| example.tags(head)) {
@@ -198,13 +185,6 @@ mod tests {
             concern: concern.map(str::to_owned),
             ..Example::default()
         }
-    }
-
-    #[test]
-    fn a_passage_in_a_file_of_messages_is_passed_over() {
-        let line = r#"{"text": "is it free?", "passage": "It is free.", "answered": true}"#;
-        let read: Example = serde_json::from_str(line).unwrap();
-        assert_eq!(read, example("is it free?", None));
     }
 
     #[test]

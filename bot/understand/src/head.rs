@@ -152,6 +152,17 @@ impl Head {
         }
     }
 
+    /// How much likelier `label` is than the likeliest other one, as the logarithm of their ratio; 0 of a label
+    /// that it does not tell, or of the only one.
+    pub(crate) fn log_odds(&self, features: &[f32], label: &str) -> f32 {
+        let logits = self.logits(features);
+        let labelled = || self.labels.iter().zip(&logits);
+        let own = labelled().find(|(known, _)| *known == label);
+        let others = labelled().filter(|(known, _)| *known != label);
+        let other = others.map(|(_, logit)| *logit).max_by(f32::total_cmp);
+        own.zip(other).map_or(0.0, |((_, own), other)| own - other)
+    }
+
     pub(crate) fn logits(&self, features: &[f32]) -> Vec<f32> {
         self.weights
             .chunks_exact(self.width)
@@ -200,6 +211,8 @@ mod tests {
             kind: Kind::OneOf,
         };
         assert_eq!(head.rank(&[1.0, 0.0]).top(), "a");
+        assert_eq!(head.log_odds(&[1.0, 0.0], "a"), 0.5);
+        assert_eq!(head.log_odds(&[1.0, 0.0], "unknown"), 0.0);
         assert_eq!(head.rank(&[1.0, 1.0]).top(), "b");
     }
 

@@ -1,6 +1,7 @@
 //! The trained heads and their file: one safetensors file with every head's weights, the layers tuned
 //! for them, in 8-bit integers, and, in its metadata, labels, temperatures and the version.
 
+mod standard;
 mod tensors;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use retrieval::{Encoder, Layer, Linear, Norm};
 use safetensors::{Dtype, SafeTensors};
 
 use crate::head::{Head, Kind};
+pub(crate) use standard::Standard;
 use tensors::{Tensor, floats, tensor};
 
 /// Name of the head that tells intents apart.
@@ -20,8 +22,16 @@ pub const SENTIMENT: &str = "sentiment";
 pub const CONCERN: &str = "concern";
 /// Name of the head, and its label, for messages that give instructions to the bot.
 pub const INJECTION: &str = "injection";
-/// Name of the head, and its label, for whether a passage answers the question that is read behind it.
+/// Name of the head for whether a line is of the answer to the question that it is read with.
+pub const RELEVANCE: &str = "relevance";
+/// Label of a line that is.
+pub(crate) const RELEVANT: &str = "relevant";
+/// Label of one that is not.
+pub(crate) const IRRELEVANT: &str = "irrelevant";
+/// Name of the head, and its label, for whether the lines that are read with a question answer it.
 pub const ANSWERED: &str = "answered";
+/// Label of lines that do not.
+pub(crate) const UNANSWERED: &str = "unanswered";
 /// Name of the head for feelings, of which a message may have several. The product's own heads have
 /// none.
 pub const EMOTIONS: &str = "emotions";
@@ -43,7 +53,7 @@ const BUILTIN: [(&str, &[&[u8]]); 2] = [
             include_bytes!("../heads/gemma.safetensors"),
             include_bytes!("../heads/gemma-dialogue.safetensors"),
             include_bytes!("../heads/gemma-injection.safetensors"),
-            include_bytes!("../heads/gemma-answered.safetensors"),
+            include_bytes!("../heads/gemma-evidence.safetensors"),
         ],
     ),
     (
@@ -96,9 +106,11 @@ pub enum HeadsError {
 /// The heads by name, and what they were trained with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heads {
-    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`INJECTION`], [`ANSWERED`], [`EMOTIONS`], [`ASKS`],
-    /// [`ACTS`].
+    /// By name: [`INTENT`], [`SENTIMENT`], [`CONCERN`], [`INJECTION`], [`RELEVANCE`], [`ANSWERED`],
+    /// [`EMOTIONS`], [`ASKS`], [`ACTS`].
     pub(crate) by_name: HashMap<String, Head>,
+    /// How [`RELEVANCE`] and [`ANSWERED`] see states, where there are these.
+    pub(crate) standard: Option<Standard>,
     /// The encoder's last layers as they were tuned for the heads; none where it was left alone.
     pub(crate) layers: Vec<Layer>,
     /// The encoder whose embeddings they are for: another one's numbers would mean nothing to them.
@@ -189,6 +201,7 @@ impl Heads {
             let bias = Tensor::half(&head.bias, vec![head.bias.len()]);
             tensors.push((format!("{name}.bias"), bias));
         }
+        tensors.extend(self.standard.iter().flat_map(Standard::tensors));
         for (number, layer) in self.layers.iter().enumerate() {
             tensors.extend(layer_tensors(number, layer));
         }
@@ -215,6 +228,7 @@ impl Heads {
         let mut heads = Self {
             encoder,
             version: metadata.get("version").cloned().unwrap_or_default(),
+            standard: Standard::read(&tensors).map_err(&invalid)?,
             ..Self::default()
         };
         for (key, labels) in &metadata {
@@ -348,6 +362,7 @@ mod tests {
         };
         Heads {
             by_name: HashMap::from([("answer".into(), head)]),
+            standard: None,
             layers: Vec::new(),
             encoder: "an encoder".into(),
             version: "test".into(),
@@ -379,6 +394,19 @@ mod tests {
         let path = folder.path().join("heads.safetensors");
         one_head().save(&path).unwrap();
         assert_eq!(Heads::read(&path).unwrap(), one_head());
+    }
+
+    #[test]
+    fn what_states_are_standardised_by_survives_with_the_heads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("heads.safetensors");
+        let standard = Standard::over([[1.0, 2.0].as_slice(), &[3.0, 2.5]].into_iter());
+        let heads = Heads {
+            standard: Some(standard),
+            ..one_head()
+        };
+        heads.save(&path).unwrap();
+        assert_eq!(Heads::read(&path).unwrap(), heads);
     }
 
     #[test]

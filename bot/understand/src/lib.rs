@@ -3,6 +3,7 @@
 //! go on from the lower two thirds of that pass.
 
 pub mod act;
+mod evidence;
 mod examples;
 mod features;
 mod head;
@@ -16,22 +17,25 @@ mod train;
 mod tune;
 
 use ::language::Packs;
-use retrieval::{Branch, Embedding, Encoder, EncoderError, Pair, Reading};
+use retrieval::{Branch, Embedding, Encoder, EncoderError, Reading};
 use serde::Serialize;
 use unicode_segmentation::UnicodeSegmentation;
 
+use evidence::Judges;
 use features::Features;
 use parts::{questions, sentences};
 
 pub use self::language::{Language, Languages};
+pub use evidence::{Candidate, Judgement};
 pub use examples::{Example, NO_CONCERN, read_examples};
 pub use head::{Head, Ranking, Scored};
 pub use heads::{
-    ACTS, ANSWERED, ASKS, CONCERN, EMOTIONS, Heads, HeadsError, INJECTION, INTENT, SENTIMENT,
+    ACTS, ANSWERED, ASKS, CONCERN, EMOTIONS, Heads, HeadsError, INJECTION, INTENT, RELEVANCE,
+    SENTIMENT,
 };
 pub use metrics::HeldOut;
 pub use spelling::Spelling;
-pub use train::pages::{Page, PageQuestion, examples as examples_of_pages, read_pages};
+pub use train::pages::{Page, PageQuestion, read_pages, train_on_pages};
 pub use train::{TrainError, TrainOptions, Trained, train};
 pub use tune::TuneOptions;
 
@@ -245,29 +249,35 @@ impl Understander {
             .collect())
     }
 
-    /// Whether `passage` answers the question `text`, which goes on from what was said `before`; `None`
-    /// without a head for it. Blocks for one encoder pass of both.
+    /// Which of `candidates`, and whether any, answer the question `text`, which goes on from what was said
+    /// `before`; nothing is judged without heads for it. Blocks for one encoder pass over all of them.
     ///
     /// # Errors
     /// [`EncoderError`] from the encoder.
-    pub fn answers(
+    pub fn judge(
         &self,
-        passage: &str,
         text: &str,
         before: Option<&str>,
-    ) -> Result<Option<bool>, EncoderError> {
-        let mut heads = self.families.iter().map(|family| &family.heads);
-        let Some(head) = heads.find_map(|heads| heads.get(ANSWERED)) else {
-            return Ok(None);
-        };
-        let question = features::behind(before, text);
-        let pair = Pair {
-            passage,
-            question: &question,
-        };
-        let read = self.encoder.read_pairs(&[pair])?;
-        let is_answered = |features: &Vec<f32>| head.rank(features).top() == ANSWERED;
-        Ok(read.first().map(is_answered))
+        candidates: &[Candidate],
+    ) -> Result<Judgement, EncoderError> {
+        let mut families = self.families.iter().map(|family| &family.heads);
+        let judges = families.find_map(|heads| {
+            Some(Judges {
+                standard: heads.standard.as_ref()?,
+                relevance: heads.get(RELEVANCE)?,
+                answered: heads.get(ANSWERED),
+            })
+        });
+        let question = features::behind(before, text).into_owned();
+        match judges {
+            Some(judges) if !candidates.is_empty() => {
+                judges.judge(&self.encoder, question, candidates)
+            }
+            _ => Ok(Judgement {
+                relevance: vec![None; candidates.len()],
+                answered: None,
+            }),
+        }
     }
 
     fn see(

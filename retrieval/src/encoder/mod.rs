@@ -122,13 +122,22 @@ pub struct Titled {
     pub parts: Vec<String>,
 }
 
-/// A passage, and a question that is read behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pair<'t> {
-    /// The passage.
-    pub passage: &'t str,
+/// A question, and the passages that are read below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
     /// The question.
-    pub question: &'t str,
+    pub question: String,
+    /// What may answer it, the likeliest first: what is behind the tokens that the model reads is left out.
+    pub passages: Vec<Titled>,
+}
+
+/// What one pass makes of an [`Asked`] question: means of states, `width` numbers each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JointReading {
+    /// Of the question.
+    pub question: Vec<f32>,
+    /// By passage and part; `None` of a part that is behind what the model reads.
+    pub passages: Vec<Vec<Option<Vec<f32>>>>,
 }
 
 /// What one pass makes of a [`Titled`] text.
@@ -279,7 +288,7 @@ impl Encoder {
         let prompted = self.model().format.prompted;
         let texts = texts.iter().map(|text| vec![prompted(role, None, text)]);
         let model = self.model();
-        let last = model.outputs.last().copied().unwrap_or_default();
+        let last = model.read_behind.last().copied().unwrap_or_default();
         model.run_all(texts.collect(), &[last], |states, _| {
             model.pool(states.last().ok_or(NoDirection)?)
         })
@@ -304,7 +313,7 @@ impl Encoder {
             let first = [head.trim_end().to_owned(), format!(" {first}")];
             first.into_iter().chain(more).collect()
         });
-        let last = model.outputs.last().copied().unwrap_or_default();
+        let last = model.read_behind.last().copied().unwrap_or_default();
         model.run_all(segments.collect(), &[last], |states, places| {
             let states = states.last().ok_or(NoDirection)?;
             let part = |place: &Range<usize>| {
@@ -318,27 +327,47 @@ impl Encoder {
         })
     }
 
-    /// What one pass over a passage and a question behind it makes of both: the means of their states behind
-    /// a middle layer, the passage's first, `2 x width`.
+    /// One pass over each question and the passages below it, in their order, no higher than a middle layer.
     ///
     /// # Errors
     /// [`EncoderError::Encode`] when the model fails.
-    pub fn read_pairs(&self, pairs: &[Pair<'_>]) -> Result<Vec<Vec<f32>>, EncoderError> {
+    pub fn read_jointly(&self, asked: &[Asked]) -> Result<Vec<JointReading>, EncoderError> {
         let model = self.model();
         let prompted = model.format.prompted;
-        let segments = pairs.iter().map(|pair| {
-            let passage = prompted(Role::Passage, None, pair.passage);
-            let question = prompted(Role::Query, None, pair.question);
-            vec![passage, format!("\n{question}")]
+        let segments = asked.iter().map(|asked| {
+            let mut segments = vec![prompted(Role::Query, None, &asked.question)];
+            for (number, passage) in asked.passages.iter().enumerate() {
+                let title = passage.title.as_deref().unwrap_or_default();
+                segments.push(match number {
+                    0 => format!("\n{}", prompted(Role::Passage, None, title)),
+                    _ => format!("\n{title}"),
+                });
+                segments.extend(passage.parts.iter().map(|part| format!("\n{part}")));
+            }
+            segments
         });
-        model.run_all(segments.collect(), &[model.pair_layer], |states, places| {
+        let layers = [model.joint_layer];
+        let read = model.run_all(segments.collect(), &layers, |states, places| {
             let states = states.first().ok_or(NoDirection)?;
             let mean = |place: &Range<usize>| {
-                let own = states.get(place.start * model.width..place.end * model.width);
-                mean_of_normalised(own.unwrap_or_default(), model.width)
+                let own = states.get(place.start * model.width..place.end * model.width)?;
+                (!own.is_empty()).then(|| mean_of_normalised(own, model.width))
             };
-            Ok(places.iter().flat_map(mean).collect())
-        })
+            Ok(places.iter().map(mean).collect::<Vec<_>>())
+        })?;
+        let by_passage = read.into_iter().zip(asked).map(|(segments, asked)| {
+            let mut segments = segments.into_iter();
+            let question = segments.next().flatten().unwrap_or_default();
+            let own = |passage: &Titled| {
+                let _title = segments.next();
+                segments.by_ref().take(passage.parts.len()).collect()
+            };
+            JointReading {
+                question,
+                passages: asked.passages.iter().map(own).collect(),
+            }
+        });
+        Ok(by_passage.collect())
     }
 
     /// One pass over a message, for a search and for [what else](Reading) it says.
@@ -359,7 +388,7 @@ impl Encoder {
         let texts = messages
             .iter()
             .map(|text| vec![prompted(Role::Query, None, text)]);
-        model.run_all(texts.collect(), &model.outputs, |states, _| {
+        model.run_all(texts.collect(), &model.read_behind, |states, _| {
             let (last, middle) = states.split_last().ok_or(NoDirection)?;
             let lower = middle.first().copied().unwrap_or_default();
             let middle = middle.iter().rev().map(|states| mean(states, model.width));
@@ -419,12 +448,12 @@ impl Model {
             looked_up.map_err(EncoderError::Table)?;
             states.resize((at + 1) * longest * self.width, 0.0);
         }
-        let mut session = self.session.lock();
-        let ran = run(&mut session, states, &lengths, layers, |text, states| {
-            let places = texts.get(text).map_or(&[][..], |(_, row)| &row.places);
-            take(states, places)
+        let states = run(&self.stages, states, &lengths, layers).map_err(EncoderError::Encode)?;
+        let taken = texts.iter().enumerate().map(|(place, (_, row))| {
+            let own = states.of_text(place, layers);
+            take(&own, &row.places)
         });
-        ran.map_err(EncoderError::Encode)
+        Ok(taken.collect())
     }
 
     /// The embedding of a text by its last states.
@@ -444,7 +473,7 @@ fn mean(states: &[f32], width: usize) -> Result<Embedding, NoDirection> {
     Embedding::normalised(sum(states, width))
 }
 
-/// The mean of states of `width` numbers, each normalised by its root mean square first; zeros of none.
+/// The mean of states of `width` numbers, each normalised by its root mean square first.
 fn mean_of_normalised(states: &[f32], width: usize) -> Vec<f32> {
     let mut mean = vec![0.0; width];
     let count = (states.len() / width.max(1)).max(1) as f32;

@@ -4,10 +4,8 @@ use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 
-use ort::session::Session;
-use parking_lot::Mutex;
-
 use super::e5::Shape;
+use super::session::Stage;
 use crate::similarity::Similarity;
 
 /// Stands for a space in front of a word, in the pieces of a vocabulary.
@@ -35,15 +33,16 @@ pub(super) struct Format {
     pub(super) similarity: Similarity,
 }
 
-/// A loaded encoder: tokens become states by the table, states become others in the session, and
+/// A loaded encoder: tokens become states by the table, states become others in the stages, and
 /// their mean, projected, is the embedding.
 pub(super) struct Model {
     pub(super) format: &'static Format,
-    pub(super) session: Mutex<Session>,
-    /// Layers whose states the session gives, the last one last.
-    pub(super) outputs: Vec<usize>,
-    /// Layer whose states tell how two texts that are read together stand to each other.
-    pub(super) pair_layer: usize,
+    /// From the lowest layers up: a pass goes no higher than it is read.
+    pub(super) stages: Vec<Stage>,
+    /// Layers that a message is read behind, the last one last.
+    pub(super) read_behind: Vec<usize>,
+    /// Layer whose states tell how texts that are read together stand to each other.
+    pub(super) joint_layer: usize,
     /// Length of a state.
     pub(super) width: usize,
     pub(super) tokenizer: Box<dyn Tokenizer>,

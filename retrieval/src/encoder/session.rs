@@ -1,4 +1,4 @@
-//! ONNX Runtime: the library, and a run of a graph over the states of several texts.
+//! ONNX Runtime: the library, and runs of graphs over the states of several texts.
 
 use std::path::Path;
 
@@ -22,19 +22,98 @@ pub(super) fn output(layer: usize) -> String {
     format!("layer{layer}")
 }
 
-/// Runs `session` on the states of several texts, `lengths` tokens each and padded to the longest,
-/// and gives what `take` makes of each text's place and of its own states behind `layers`.
+/// The states of several texts of different lengths, behind some layers.
+pub(super) struct States<'l> {
+    /// By layer, `[texts, tokens of the longest, width]`.
+    by_layer: Vec<(usize, Vec<f32>)>,
+    lengths: &'l [usize],
+    width: usize,
+}
+
+impl States<'_> {
+    /// Those of the text at `place` behind `layers`, `tokens x width` each.
+    pub(super) fn of_text(&self, place: usize, layers: &[usize]) -> Vec<&[f32]> {
+        let longest = longest(self.lengths);
+        let start = place * longest * self.width;
+        let length = self.lengths.get(place).copied().unwrap_or_default();
+        let own = start..start + length * self.width;
+        let behind = |layer: &usize| {
+            let mut found = self.by_layer.iter().filter(|(number, _)| number == layer);
+            let states = found.next().and_then(|(_, states)| states.get(own.clone()));
+            states.unwrap_or_default()
+        };
+        layers.iter().map(behind).collect()
+    }
+}
+
+/// Some layers of an encoder.
+pub(super) struct Stage {
+    session: Mutex<Session>,
+    /// Those whose states it gives, in their order; from the last of them the next stage goes on.
+    outputs: Vec<usize>,
+}
+
+impl Stage {
+    pub(super) fn new(session: Session, outputs: Vec<usize>) -> Self {
+        Self {
+            session: session.into(),
+            outputs,
+        }
+    }
+
+    fn last(&self) -> usize {
+        self.outputs.last().copied().unwrap_or_default()
+    }
+}
+
+/// Runs `stages` on the states of several texts, `lengths` tokens each and padded to the longest, as far up
+/// as `layers` are, whose states it gives.
 ///
 /// # Errors
 /// Those of ONNX Runtime.
-pub(super) fn run<T>(
-    session: &mut Session,
+pub(super) fn run<'l>(
+    stages: &[Stage],
+    states: Vec<f32>,
+    lengths: &'l [usize],
+    layers: &[usize],
+) -> ort::Result<States<'l>> {
+    let width = states.len() / (longest(lengths) * lengths.len()).max(1);
+    let highest = layers.iter().max().copied().unwrap_or_default();
+    let mut by_layer = Vec::with_capacity(layers.len());
+    let mut below = states;
+    for stage in stages {
+        let goes_on = stage.last() < highest;
+        let is_wanted =
+            |layer: &&usize| layers.contains(layer) || goes_on && **layer == stage.last();
+        let wanted: Vec<usize> = stage.outputs.iter().filter(is_wanted).copied().collect();
+        let mut found = run_stage(stage, below, lengths, &wanted)?;
+        if !goes_on {
+            by_layer.append(&mut found);
+            break;
+        }
+        below = match found.pop() {
+            Some((layer, states)) if layers.contains(&layer) => {
+                found.push((layer, states.clone()));
+                states
+            }
+            last => last.map(|(_, states)| states).unwrap_or_default(),
+        };
+        by_layer.append(&mut found);
+    }
+    Ok(States {
+        by_layer,
+        lengths,
+        width,
+    })
+}
+
+fn run_stage(
+    stage: &Stage,
     states: Vec<f32>,
     lengths: &[usize],
     layers: &[usize],
-    take: impl Fn(usize, &[&[f32]]) -> T,
-) -> ort::Result<Vec<T>> {
-    let longest = lengths.iter().copied().max().unwrap_or_default().max(1);
+) -> ort::Result<Vec<(usize, Vec<f32>)>> {
+    let longest = longest(lengths);
     let width = states.len() / (longest * lengths.len()).max(1);
     let mask = lengths
         .iter()
@@ -46,24 +125,21 @@ pub(super) fn run<T>(
         .iter()
         .fold(wanted, |wanted, layer| wanted.with(output(*layer)));
     let options = RunOptions::new()?.with_outputs(wanted);
+    let mut session = stage.session.lock();
     let outputs = session.run_with_options(inputs![STATES => states, MASK => mask], &options)?;
     let mut by_layer = Vec::with_capacity(layers.len());
     for layer in layers {
         let name = output(*layer);
         let found = outputs.get(&name);
         let found = found.ok_or_else(|| ort::Error::new(format!("there is no output {name}")))?;
-        by_layer.push(found.try_extract_tensor::<f32>()?.1);
+        by_layer.push((*layer, found.try_extract_tensor::<f32>()?.1.to_vec()));
     }
-    let of_text = |(text, length): (usize, &usize)| {
-        let start = text * longest * width;
-        let own = start..start + length * width;
-        let own: Vec<&[f32]> = by_layer
-            .iter()
-            .map(|states| states.get(own.clone()).unwrap_or_default())
-            .collect();
-        take(text, &own)
-    };
-    Ok(lengths.iter().enumerate().map(of_text).collect())
+    Ok(by_layer)
+}
+
+/// Tokens of the longest text.
+fn longest(lengths: &[usize]) -> usize {
+    lengths.iter().copied().max().unwrap_or_default().max(1)
 }
 
 /// The arena keeps the memory of the largest batch for ever. Threads spin within a run, which makes

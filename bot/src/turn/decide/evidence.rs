@@ -22,6 +22,8 @@ pub(crate) struct Searched {
     pub similarity: f32,
     /// Similarity below which nothing is known about the question.
     pub floor: f32,
+    /// Whether the lines found were judged to answer; `None` where nobody judged them.
+    pub answered: Option<bool>,
     /// How the catalogue fits a wish, where the message has one.
     pub wish: Option<WishFit>,
     /// Whether the message is plainly none of the company's business.
@@ -48,7 +50,9 @@ struct Rule {
 impl Evidence {
     /// Whether the search found nothing on a question that no record answers.
     fn knows_nothing(&self) -> bool {
-        let found_nothing = |searched: Searched| searched.similarity < searched.floor;
+        let found_nothing = |searched: Searched| {
+            searched.similarity < searched.floor && searched.answered != Some(true)
+        };
         !self.records && self.searched.is_some_and(found_nothing)
     }
 
@@ -157,6 +161,7 @@ mod tests {
             searched: Some(Searched {
                 similarity,
                 floor: 0.3,
+                answered: None,
                 wish: None,
                 off_topic: false,
             }),
@@ -213,6 +218,8 @@ mod tests {
         );
         let foreign = with(0.2, |searched| searched.off_topic = true);
         assert_eq!(on_evidence(&foreign, ASKED).reaction, Reaction::OffTopic);
+        let judged = with(0.2, |searched| searched.answered = Some(true));
+        assert_eq!(on_evidence(&judged, ASKED), ASKED);
         let known = with(0.6, |searched| searched.off_topic = true);
         assert_eq!(on_evidence(&known, ASKED).reaction, Reaction::Answer);
     }

@@ -1,6 +1,7 @@
 //! From a decision to a plan: words that are ready, or an assignment for the model.
 
 mod asked;
+pub(super) mod basis;
 mod passages;
 mod prompt;
 mod ready;
@@ -11,19 +12,19 @@ mod wish;
 
 use generate::PromptMessage;
 use guard::Guard;
-use retrieval::Embedding;
 use understand::{OUT_OF_SCOPE, act};
 
 pub(super) use prompt::prefix;
 pub(super) use ready::{ready, something_new};
 
-use super::decide::{Decision, Evidence, Reaction, Searched, on_evidence};
+use super::decide::{Decision, Evidence, Reaction, Searched, WishFit, on_evidence};
 use super::read::Question;
-use super::services::Finder;
+use super::services::{Finder, Reader};
 use super::write::Reply;
 use super::{Turn, TurnError};
 use crate::config::Answers;
 use crate::desk::{Catalogue, Completeness, Desk, DeskAnswer, Enquiry, Finding};
+use basis::{Basis, basis};
 use passages::Found;
 
 /// Probability from which an intent decides which records are looked up.
@@ -50,18 +51,10 @@ pub(super) struct Assignment {
     pub(super) apology: Option<String>,
     /// What the records say, before everything that is written.
     pub(super) told: Option<String>,
-    /// What the facts were found by.
-    pub(super) sought: Sought,
+    /// What the facts say to the question.
+    pub(super) basis: Basis,
     /// The reply so far: facts, documents and sources.
     pub(super) base: Reply,
-}
-
-/// What was looked for.
-pub(super) struct Sought {
-    /// Embedding of the query.
-    pub(super) embedding: Embedding,
-    /// Of a message that asks several things, the line that clearly answers each, in their order.
-    pub(super) answers: Vec<String>,
 }
 
 /// What the model is given, and what checks its words.
@@ -73,7 +66,7 @@ pub(super) struct Writing {
 /// Plans the answer to a question, `decision` being what was decided before the search.
 pub(super) async fn answer(
     turn: &Turn<'_>,
-    finder: &dyn Finder,
+    (finder, reader): (&dyn Finder, &dyn Reader),
     catalogue: &Catalogue,
     question: &Question,
     decision: Decision,
@@ -100,13 +93,13 @@ pub(super) async fn answer(
     if decision.reaction != Reaction::Answer {
         return Ok(reply(ready::with_apology(turn, decision)?));
     }
-    search(turn, finder, &desk, question, finding, decision).await
+    search(turn, (finder, reader), &desk, question, finding, decision).await
 }
 
 /// Plans the answer by what is found: `finding` is what the records have to say to the question.
 async fn search(
     turn: &Turn<'_>,
-    finder: &dyn Finder,
+    (finder, reader): (&dyn Finder, &dyn Reader),
     desk: &Desk<'_>,
     question: &Question,
     finding: Option<Finding>,
@@ -140,38 +133,78 @@ async fn search(
         None => suggest::fit(turn, finder, question, desk, similarity).await?,
         Some(_) => None,
     };
-    let evidence = Evidence {
-        declined: None,
-        records: finding.is_some(),
-        searched: Some(Searched {
-            similarity,
-            floor: turn.settings.config.retrieval.floor,
-            wish: wish.as_ref().map(|wish| wish.fit),
-            off_topic: turn.reading.understanding.intent.top() == OUT_OF_SCOPE,
-        }),
-    };
-    let decision = on_evidence(&evidence, decision);
-    let planned = match (decision.reaction, wish) {
-        (Reaction::Answer, Some(wish)) if evidence.suggests() => {
+    if let Some(wish) = wish {
+        let evidence = evidence(turn, similarity, None, Some(wish.fit));
+        let decision = on_evidence(&evidence, decision);
+        let suggested = if decision.reaction == Reaction::Answer {
             suggest::reply(turn, desk, wish, decision)?
+        } else {
+            Some(ready(turn, decision)?)
+        };
+        if let Some(suggested) = suggested {
+            return Ok(reply(Reply {
+                documents: found.documents,
+                ..suggested
+            }));
         }
-        (Reaction::Answer, _) => None,
-        _ => Some(ready(turn, decision)?),
+    }
+    judged(turn, (finder, reader), question, finding, found, decision).await
+}
+
+/// Plans the answer by what the pages `found` are judged to say to the question, beside a `finding`.
+async fn judged(
+    turn: &Turn<'_>,
+    (finder, reader): (&dyn Finder, &dyn Reader),
+    question: &Question,
+    finding: Option<Finding>,
+    found: Found,
+    decision: Decision,
+) -> Result<Plan, TurnError> {
+    let similarity = found.best_similarity();
+    let found = beside_products(turn, finder, finding.as_ref(), found).await?;
+    let told = finding.as_ref().map_or((&[][..], false), |finding| {
+        let has_told = finding.completeness == Completeness::Partial;
+        (finding.facts.as_slice(), has_told)
+    });
+    let basis = basis(turn, (finder, reader), question, told, &found).await?;
+    turn.watch.lap("judge");
+    let decision = match finding {
+        Some(_) => decision,
+        None => on_evidence(&evidence(turn, similarity, basis.answers(), None), decision),
     };
-    if let Some(planned) = planned {
+    if decision.reaction != Reaction::Answer {
         return Ok(reply(Reply {
             documents: found.documents,
-            ..planned
+            ..ready(turn, decision)?
         }));
     }
     let writes = turn.settings.config.generate.answers == Answers::Generative;
     if writes && question.same_language {
         preview(turn, &found);
     }
-    let found = beside_products(turn, finder, finding.as_ref(), found).await?;
-    let assignment = prompt::assign(turn, question, decision, finding, found)?;
+    let assignment = prompt::assign(turn, question, decision, finding, (found, basis))?;
     turn.watch.lap("compose");
     Ok(Plan::Write(Box::new(assignment)))
+}
+
+/// What was found on a question that no record answers.
+fn evidence(
+    turn: &Turn<'_>,
+    similarity: f32,
+    answered: Option<bool>,
+    wish: Option<WishFit>,
+) -> Evidence {
+    Evidence {
+        declined: None,
+        records: false,
+        searched: Some(Searched {
+            similarity,
+            floor: turn.settings.config.retrieval.floor,
+            answered,
+            wish,
+            off_topic: turn.reading.understanding.intent.top() == OUT_OF_SCOPE,
+        }),
+    }
 }
 
 /// What was found, without what is less similar to the question than the products named in it: what

@@ -1,15 +1,13 @@
 //! Finding the passages of a question.
 
-use retrieval::NearBlock;
+use retrieval::{Embedding, NearBlock};
 use understand::Language;
 
 use super::super::read::Question;
 use super::super::services::Finder;
 use super::super::{Turn, TurnError};
-use super::Sought;
-use super::select::{self, Selection};
+use super::select;
 use crate::audience::Source;
-use crate::config::Answers;
 use crate::facts::Fact;
 use crate::library::{Hit, Query};
 
@@ -17,14 +15,16 @@ use crate::library::{Hit, Query};
 pub(super) struct Found {
     /// The best passages, best first.
     hits: Vec<Hit>,
-    /// Their sentences that belong to the question, within the budget.
+    /// Their lines that customers and the model may read.
     pub(super) facts: Vec<Fact>,
     /// Ids of the documents found, best first, without repetition.
     pub(super) documents: Vec<String>,
     /// What was looked up: the question, with what it goes on from.
     pub(super) query: String,
     /// What it was looked up by.
-    pub(super) sought: Sought,
+    pub(super) embedding: Embedding,
+    /// Of a message that asks several things, the line that clearly answers each, in their order.
+    pub(super) answers: Vec<String>,
 }
 
 /// Looks the question up, and where it is several, each of them too.
@@ -60,7 +60,24 @@ pub(super) async fn find(
     } else {
         question.text.clone()
     };
-    Ok(found(turn, hits, looked_up, Sought { embedding, answers }))
+    keep_readable(turn, &mut hits);
+    select::weigh_by_document(&mut hits);
+    let prompts = turn.settings.voice.prompts();
+    let facts = select::facts(&hits, prompts.own_pack(), prompts.packs());
+    let mut documents: Vec<String> = Vec::new();
+    for hit in &hits {
+        if !documents.contains(&hit.document) {
+            documents.push(hit.document.clone());
+        }
+    }
+    Ok(Found {
+        hits,
+        facts,
+        documents,
+        query: looked_up,
+        embedding,
+        answers,
+    })
 }
 
 /// The line of `hits` that is nearest to their question, where it is near enough to answer it.
@@ -73,35 +90,6 @@ fn clear_answer(turn: &Turn<'_>, mut hits: Vec<Hit>) -> Option<String> {
     let (line, similarity) = lines.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
     let is_clear = *similarity >= turn.settings.config.retrieval.clear;
     is_clear.then(|| line.to_owned())
-}
-
-fn found(turn: &Turn<'_>, mut hits: Vec<Hit>, query: String, sought: Sought) -> Found {
-    keep_readable(turn, &mut hits);
-    select::weigh_by_document(&mut hits);
-    let prompts = turn.settings.voice.prompts();
-    let selection = Selection {
-        budget: match turn.settings.config.generate.answers {
-            // They are read once more, line by line.
-            Answers::Extractive => usize::MAX,
-            Answers::Generative => turn.settings.config.retrieval.fact_chars,
-        },
-        pack: prompts.own_pack(),
-        packs: prompts.packs(),
-    };
-    let facts = select::facts(&hits, &selection);
-    let mut documents: Vec<String> = Vec::new();
-    for hit in &hits {
-        if !documents.contains(&hit.document) {
-            documents.push(hit.document.clone());
-        }
-    }
-    Found {
-        hits,
-        facts,
-        documents,
-        query,
-        sought,
-    }
 }
 
 /// Leaves out pages in a third language, where there are others: what neither the customer reads nor the

@@ -11,6 +11,7 @@ use super::super::decide::Decision;
 use super::super::read::Question;
 use super::super::write::Reply;
 use super::super::{Turn, TurnError, history};
+use super::basis::Basis;
 use super::passages::Found;
 use super::{Assignment, Writing, asked, ready, select};
 use crate::config::Answers;
@@ -48,7 +49,7 @@ pub(super) fn assign(
     question: &Question,
     decision: Decision,
     finding: Option<Finding>,
-    found: Found,
+    (found, basis): (Found, Basis),
 ) -> Result<Assignment, TurnError> {
     let settled = finding.as_ref().is_some_and(|finding| finding.settled);
     let (told, mut facts, focus) = match finding {
@@ -61,24 +62,32 @@ pub(super) fn assign(
         None => (None, Vec::new(), None),
     };
     let records: Vec<String> = facts.iter().map(|fact| fact.text.clone()).collect();
-    let titled = |fact: &Fact| format!("{}: {}", fact.label(), fact.prose());
-    let passages: Vec<String> = found.facts.iter().map(titled).collect();
-    // What the customer has been told is not told to the model as a fact to repeat.
-    let background = records.iter().filter(|_| told.is_none());
-    let texts: Vec<String> = background.chain(&passages).cloned().collect();
-    let writing = match turn.settings.config.generate.answers {
-        Answers::Extractive => None,
-        Answers::Generative => Some(Writing {
-            prompt: prompt(turn, question, &texts, told.as_deref())?,
-            guard: guard(turn, question, &found, &records, told.as_deref(), settled),
-        }),
+    let (writing, passages) = match turn.settings.config.generate.answers {
+        Answers::Extractive => (None, found.facts),
+        Answers::Generative => {
+            let passages = basis.passages(turn.settings.config.retrieval.fact_chars);
+            let titled = |fact: &Fact| format!("{}: {}", fact.label(), fact.prose());
+            // What the customer has been told is not told to the model as a fact to repeat.
+            let background = records.iter().filter(|_| told.is_none()).cloned();
+            let texts: Vec<String> = background.chain(passages.iter().map(titled)).collect();
+            let grounds = (
+                passages.as_slice(),
+                records.as_slice(),
+                found.query.as_str(),
+            );
+            let writing = Writing {
+                prompt: prompt(turn, question, &texts, told.as_deref())?,
+                guard: guard(turn, question, grounds, told.as_deref(), settled),
+            };
+            (Some(writing), passages)
+        }
     };
-    facts.extend(found.facts);
+    facts.extend(passages);
     Ok(Assignment {
         writing,
         apology: ready::apology(turn)?,
         told,
-        sought: found.sought,
+        basis,
         base: Reply {
             reaction: decision.reaction,
             rule: decision.rule,
@@ -96,8 +105,7 @@ pub(super) fn assign(
 fn guard(
     turn: &Turn<'_>,
     question: &Question,
-    found: &Found,
-    records: &[String],
+    (passages, records, query): (&[Fact], &[String], &str),
     told: Option<&str>,
     closed: bool,
 ) -> Guard {
@@ -106,8 +114,7 @@ fn guard(
         .chain([&turn.opened.text, &question.text])
         .cloned()
         .collect();
-    let passages: Vec<Passage<'_>> = found
-        .facts
+    let passages: Vec<Passage<'_>> = passages
         .iter()
         .map(|fact| Passage {
             title: &fact.title,
@@ -125,7 +132,7 @@ fn guard(
         conversation: &conversation,
         told: told.unwrap_or_default(),
         closed,
-        question: &found.query,
+        question: query,
         company: &turn.settings.config.company.name,
     })
 }

@@ -1,6 +1,6 @@
-//! The fewest words of facts that keep the answer in: blocks of the passages found, chosen by how near
-//! they are to the question in meaning. On two cores every hundred tokens
-//! of prompt cost a second.
+//! Of the passages found, what may be read by the model and quoted to a customer.
+
+use std::collections::HashSet;
 
 use guard::has_placeholder;
 use language::{Pack, Packs};
@@ -14,53 +14,36 @@ const MOST_SOURCES: usize = 3;
 /// Longest excerpt shown at once, in characters.
 const EXCERPT_CHARS: usize = 320;
 
-/// What facts are selected for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Selection<'a> {
-    /// Characters to spend.
-    pub(super) budget: usize,
-    /// The language of the pages.
-    pub(super) pack: &'a Pack,
-    /// All languages, any of which may have left a hole.
-    pub(super) packs: &'a Packs,
-}
-
-struct Candidate {
-    hit: usize,
-    position: usize,
+/// A block of a passage.
+struct Block {
+    /// Its place in the passage.
+    place: usize,
     /// Its lines, each with its similarity to the question.
     lines: Vec<(String, f32)>,
-    text: String,
-    similarity: f32,
 }
 
-/// The blocks of `hits` that belong to the question, joined by passage, the document of the best
-/// block first.
-pub(super) fn facts(hits: &[Hit], selection: &Selection<'_>) -> Vec<Fact> {
-    let mut candidates = candidates(hits, selection);
-    candidates.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
-    let mut chosen: Vec<Candidate> = Vec::new();
-    let mut spent = 0;
-    for candidate in candidates {
-        let cost = candidate.text.chars().count();
-        let repeats = chosen.iter().any(|known| known.text == candidate.text);
-        if repeats || (spent + cost > selection.budget && !chosen.is_empty()) {
-            continue;
-        }
-        spent += cost;
-        chosen.push(candidate);
+impl Block {
+    fn text(&self) -> String {
+        let lines: Vec<&str> = self.lines.iter().map(|(line, _)| line.as_str()).collect();
+        lines.join("\n")
     }
-    // The document of what was chosen first comes first, for a small model begins with it and may go
-    // no further; within a document its author's order is the one that makes sense.
-    let document = |candidate: &Candidate| hits.get(candidate.hit).map(|hit| &hit.document);
-    let order: Vec<_> = chosen.iter().map(document).collect();
-    chosen.sort_by_cached_key(|candidate| {
-        let document = document(candidate);
-        let rank = order.iter().position(|known| *known == document);
-        let ordinal = hits.get(candidate.hit).map(|hit| hit.ordinal);
-        (rank, ordinal, candidate.hit, candidate.position)
-    });
-    join(hits, &chosen)
+
+    fn similarity(&self) -> f32 {
+        let lines = self.lines.iter().map(|(_, similarity)| *similarity);
+        lines.fold(-1.0, f32::max)
+    }
+}
+
+/// The passages as facts, in their order, each block once. They are in the language of `pack`; a hole may have
+/// been left in any of `packs`.
+pub(super) fn facts(hits: &[Hit], pack: &Pack, packs: &Packs) -> Vec<Fact> {
+    let mut known = HashSet::new();
+    let of_hit = |hit: &Hit| {
+        let mut blocks = blocks(hit, pack, packs);
+        blocks.retain(|block| known.insert(block.text()));
+        fact(hit, &blocks)
+    };
+    hits.iter().filter_map(of_hit).collect()
 }
 
 /// Makes the similarity of each line the mean of its own and its document's, for which two passages
@@ -82,19 +65,20 @@ pub(super) fn weigh_by_document(hits: &mut [Hit]) {
     }
 }
 
-/// The blocks of the hit that answer best, in order, short enough to be read at a glance.
+/// The blocks of the hit that are nearest to the question, in order, short enough to be read at a glance.
 pub(super) fn excerpt(hit: &Hit, pack: &Pack, packs: &Packs) -> String {
-    let selection = Selection {
-        budget: EXCERPT_CHARS,
-        pack,
-        packs,
-    };
-    let facts = facts(std::slice::from_ref(hit), &selection);
-    facts
-        .into_iter()
-        .next()
-        .map(|fact| fact.prose())
-        .unwrap_or_default()
+    let mut blocks = blocks(hit, pack, packs);
+    blocks.sort_by(|a, b| b.similarity().total_cmp(&a.similarity()));
+    let mut spent = 0;
+    let mut is_first = true;
+    blocks.retain(|block| {
+        let cost = block.text().chars().count();
+        let fits = std::mem::take(&mut is_first) || spent + cost <= EXCERPT_CHARS;
+        spent += if fits { cost } else { 0 };
+        fits
+    });
+    blocks.sort_by_key(|block| block.place);
+    fact(hit, &blocks).map_or_else(String::new, |fact| fact.prose())
 }
 
 /// The documents that the facts come from, for customers' eyes.
@@ -113,71 +97,40 @@ pub(super) fn sources(facts: &[Fact]) -> Vec<Source> {
     sources
 }
 
-fn candidates(hits: &[Hit], selection: &Selection<'_>) -> Vec<Candidate> {
-    let mut all = Vec::new();
-    for (hit, found) in hits.iter().enumerate() {
-        for (position, near) in found.blocks.iter().enumerate() {
-            let lines = near.block.text.lines().zip(&near.lines);
-            let lines = lines.map(|(line, similarity)| (sayable(line, selection), *similarity));
-            let lines: Vec<(String, f32)> = lines.filter(|(line, _)| !line.is_empty()).collect();
-            if lines.is_empty() {
-                continue;
-            }
-            let texts: Vec<&str> = lines.iter().map(|(line, _)| line.as_str()).collect();
-            all.push(Candidate {
-                hit,
-                position,
-                text: texts.join("\n"),
-                similarity: lines.iter().map(|(_, near)| *near).fold(-1.0, f32::max),
-                lines,
-            });
-        }
-    }
-    all
+fn blocks(hit: &Hit, pack: &Pack, packs: &Packs) -> Vec<Block> {
+    let blocks = hit.blocks.iter().enumerate().map(|(place, near)| {
+        let lines = near.block.text.lines().zip(&near.lines);
+        let lines = lines.map(|(line, similarity)| (sayable(line, pack, packs), *similarity));
+        let lines = lines.filter(|(line, _)| !line.is_empty()).collect();
+        Block { place, lines }
+    });
+    blocks.filter(|block| !block.lines.is_empty()).collect()
 }
 
-fn join(hits: &[Hit], chosen: &[Candidate]) -> Vec<Fact> {
-    let mut facts: Vec<(usize, Fact)> = Vec::new();
-    for candidate in chosen {
-        match facts.last_mut() {
-            Some((hit, fact)) if *hit == candidate.hit => {
-                fact.similarity = fact.similarity.map(|known| known.max(candidate.similarity));
-                fact.text.push('\n');
-                fact.text.push_str(&candidate.text);
-                fact.lines
-                    .extend(candidate.lines.iter().map(|(_, near)| near));
-            }
-            _ => {
-                let Some(hit) = hits.get(candidate.hit) else {
-                    continue;
-                };
-                facts.push((
-                    candidate.hit,
-                    Fact {
-                        kind: FactKind::Knowledge,
-                        source: hit.document.clone(),
-                        title: hit.title.clone(),
-                        url: hit.url.clone(),
-                        text: candidate.text.clone(),
-                        similarity: Some(hit.similarity.max(candidate.similarity)),
-                        lines: candidate.lines.iter().map(|(_, near)| *near).collect(),
-                        internal: hit.internal,
-                    },
-                ));
-            }
-        }
-    }
-    facts.into_iter().map(|(_, fact)| fact).collect()
+fn fact(hit: &Hit, blocks: &[Block]) -> Option<Fact> {
+    let texts: Vec<String> = blocks.iter().map(Block::text).collect();
+    let lines = blocks.iter().flat_map(|block| &block.lines);
+    let lines: Vec<f32> = lines.map(|(_, similarity)| *similarity).collect();
+    (!texts.is_empty()).then(|| Fact {
+        kind: FactKind::Knowledge,
+        source: hit.document.clone(),
+        title: hit.title.clone(),
+        url: hit.url.clone(),
+        text: texts.join("\n"),
+        similarity: Some(lines.iter().copied().fold(hit.similarity, f32::max)),
+        lines,
+        internal: hit.internal,
+    })
 }
 
 /// A line without the sentences that are nothing for a customer, or have a hole in them.
-fn sayable(line: &str, selection: &Selection<'_>) -> String {
+fn sayable(line: &str, pack: &Pack, packs: &Packs) -> String {
     let is_sayable =
-        |sentence: &String| !names_a_tool(sentence) && !has_placeholder(selection.packs, sentence);
+        |sentence: &String| !names_a_tool(sentence) && !has_placeholder(packs, sentence);
     if is_sayable(&line.to_owned()) {
         return line.to_owned();
     }
-    let sentences = selection.pack.boundaries().split(line).into_iter();
+    let sentences = pack.boundaries().split(line).into_iter();
     sentences.filter(is_sayable).collect()
 }
 
@@ -204,14 +157,9 @@ mod tests {
     use super::*;
     use crate::prompts::Prompts;
 
-    fn select(hits: &[Hit], budget: usize) -> Vec<Fact> {
+    fn select(hits: &[Hit]) -> Vec<Fact> {
         let prompts = Prompts::builtin().unwrap();
-        let selection = Selection {
-            budget,
-            pack: prompts.own_pack(),
-            packs: prompts.packs(),
-        };
-        facts(hits, &selection)
+        facts(hits, prompts.own_pack(), prompts.packs())
     }
 
     fn hit(document: &str, title: &str, text: &str) -> Hit {
@@ -235,60 +183,34 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_sentence_survives_a_small_budget() {
-        let text = "The reply card is blue, and the card is printed on paper.\n\n\
-            We take Visa and Mastercard, credit or debit.";
-        let mut near = hit("p", "Paying", text);
-        near.blocks[0].lines = vec![0.1];
-        let garden = hit(
-            "b",
-            "Garden",
-            "Roses need water every day, and in summer twice.",
-        );
-        let facts = select(&[near, garden], 60);
-        assert_eq!(facts.len(), 1);
-        assert_eq!(
-            facts[0].text,
-            "We take Visa and Mastercard, credit or debit."
-        );
-        assert_eq!(facts[0].lines, [0.6]);
+    fn an_excerpt_is_short_and_keeps_what_is_nearest() {
+        let far = "The reply card is blue, and the card is printed on paper. ".repeat(6);
+        let text = format!("{far}\n\nWe take Visa and Mastercard, credit or debit.");
+        let mut near = hit("p", "Paying", &text);
+        let others = near.blocks.iter_mut();
+        let others = others.filter(|near| near.block.text.contains("card is"));
+        others.for_each(|near| near.lines.fill(0.1));
+        let prompts = Prompts::builtin().unwrap();
+        let excerpt = excerpt(&near, prompts.own_pack(), prompts.packs());
+        assert!(excerpt.chars().count() <= EXCERPT_CHARS, "{excerpt}");
+        let nearest = "We take Visa and Mastercard, credit or debit.";
+        assert!(excerpt.ends_with(nearest), "{excerpt}");
     }
 
     #[test]
-    fn the_nearest_document_comes_first_in_its_own_order() {
-        let policy = |ordinal, text, similarity| {
-            let mut hit = hit("policy", "Returns", text);
-            hit.ordinal = ordinal;
-            hit.blocks[0].lines = vec![similarity];
-            hit
-        };
-        let mut other = hit("gifts", "Gifts", "A gift comes back with its card.");
-        other.blocks[0].lines = vec![0.2];
-        let hits = [
-            other,
-            policy(2, "Your money comes back within 3 days.", 0.9),
-            policy(0, "You have 30 days to send things back.", 0.7),
-        ];
-        let budget = 300;
-        let texts: Vec<String> = select(&hits, budget)
-            .into_iter()
-            .map(|fact| fact.text)
-            .collect();
-        assert_eq!(
-            texts,
-            [
-                "You have 30 days to send things back.",
-                "Your money comes back within 3 days.",
-                "A gift comes back with its card.",
-            ]
-        );
+    fn a_block_that_two_passages_share_is_given_once() {
+        let text = "You have 30 days to send things back.";
+        let more = format!("{text}\n\nA gift comes back with its card.");
+        let facts = select(&[hit("a", "Returns", text), hit("b", "Gifts", &more)]);
+        let texts: Vec<&str> = facts.iter().map(|fact| fact.text.as_str()).collect();
+        assert_eq!(texts, [text, "A gift comes back with its card."]);
+        assert_eq!(facts[1].lines, [0.6]);
     }
 
     #[test]
     fn a_small_table_stays_whole_though_one_row_is_asked_for() {
         let table = "## Standard delivery\n\n| Where to | Price |\n| --- | --- |\n| Ireland | €4.90 |\n| Rest of the Union | €6.90 |";
-        let budget = 300;
-        let facts = select(&[hit("d", "Delivery", table)], budget);
+        let facts = select(&[hit("d", "Delivery", table)]);
         assert!(facts[0].text.contains("Ireland: Price €4.90"), "{facts:?}");
         assert!(
             facts[0].text.contains("Rest of the Union: Price €6.90"),
@@ -303,7 +225,7 @@ mod tests {
             internal: true,
             ..hit("i", "Opening", text)
         }];
-        let facts = select(&hits, 500);
+        let facts = select(&hits);
         assert_eq!(facts[0].text, "The customer must be 18.");
         assert!(
             sources(&facts).is_empty(),

@@ -11,6 +11,7 @@ async fn the_pages_answer_in_their_own_words() {
     unsure.hits.truncate(1);
     unsure.hits[0].similarity = 0.25;
     unsure.hits[0].blocks[0].lines = vec![0.25];
+    unsure.meaning.answered = None;
     let outcome = unsure.ask("How long is the warranty?").await;
     assert_eq!(outcome.action(), "no_answer");
     assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());

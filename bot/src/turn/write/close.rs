@@ -4,14 +4,16 @@ use guard::Guard;
 use serde::Serialize;
 
 use super::super::decide::{Ending, Quotes, on_ending};
-use super::super::plan::{self, Sought};
+use super::super::plan;
+use super::super::plan::basis::{Basis, Excerpt};
 use super::super::read::Question;
-use super::super::services::{Finder, Reader, Services};
+use super::super::services::Services;
 use super::super::{Turn, TurnError};
 use super::Reply;
-use super::basis::{self, Basis, Excerpt, Missing};
+use super::missing::{Expected, Missing};
 use super::translate::translate;
 use crate::audience::Source;
+use crate::config::Backend;
 
 /// What was said, and how it ended.
 #[derive(Debug)]
@@ -82,25 +84,22 @@ pub(super) async fn close(
     reply: Reply,
     said: Said,
     guard: Option<&Guard>,
-    sought: &Sought,
+    basis: &Basis,
 ) -> Result<Reply, TurnError> {
     let words = guard.map_or_else(String::new, |guard| said.reply(guard));
     let closing = if said.has_told && guard.is_some() {
         // The records have been told; what may be missing is a rule that is not known.
         Closing::Words
     } else {
-        let basis = basis_of(turn, &*services.finder, &reply, sought, said.has_told).await;
-        turn.watch.lap("basis");
+        let excerpt = basis.excerpt(longest_quotation(turn));
         match guard {
-            Some(guard) => choose(&words, &basis, guard, question.same_language),
-            None if said.has_told => quote(basis.excerpt(), true),
-            None => {
-                let excerpt = basis.excerpt();
-                quote(
-                    doubted(turn, &*services.reader, question, excerpt).await,
-                    false,
-                )
+            Some(guard) => {
+                let query = reply.query.as_deref().unwrap_or_default();
+                let pack = turn.settings.voice.prompts().own_pack();
+                let expected = Expected::new(basis, guard, query, pack);
+                choose(&words, excerpt, &expected, question.same_language)
             }
+            None => quote(excerpt, said.has_told),
         }
     };
     let translation = match closing.quoted() {
@@ -110,51 +109,17 @@ pub(super) async fn close(
     finish(turn, reply, &said, &words, closing, translation)
 }
 
-/// What the reply's facts say nearest to the question.
-async fn basis_of(
-    turn: &Turn<'_>,
-    finder: &dyn Finder,
-    reply: &Reply,
-    sought: &Sought,
-    has_told: bool,
-) -> Basis {
-    let query = reply.query.as_deref().unwrap_or_default();
-    match basis::basis(turn, finder, &reply.facts, query, sought, has_told).await {
-        Ok(basis) => basis,
-        Err(error) => {
-            // What has been said stands: the reply is not lost for want of a quotation.
-            tracing::warn!("the facts could not be ranked: {error}");
-            Basis::empty(turn.settings.voice.prompts().own_pack())
-        }
+/// How long a quotation may be, in characters: half as long where it will be translated, which the model takes
+/// seconds for.
+fn longest_quotation(turn: &Turn<'_>) -> usize {
+    let config = &turn.settings.config;
+    let will_be_translated = config.generate.backend != Backend::None
+        && turn.language() != turn.settings.voice.fallback();
+    if will_be_translated {
+        config.retrieval.fact_chars / 2
+    } else {
+        config.retrieval.fact_chars
     }
-}
-
-/// An excerpt that is near enough to the question to answer it is certain to only where it reads like an
-/// answer, too.
-async fn doubted(
-    turn: &Turn<'_>,
-    reader: &dyn Reader,
-    question: &Question,
-    excerpt: Option<Excerpt>,
-) -> Option<Excerpt> {
-    let excerpt = excerpt?;
-    if !excerpt.certain {
-        return Some(excerpt);
-    }
-    let asked_before = turn.opened.asked_before();
-    let before = asked_before.filter(|_| question.follows);
-    let text = &turn.reading.text;
-    let answers = reader.answers(&excerpt.passage, text, before).await;
-    turn.watch.lap("judge");
-    let answers = answers.unwrap_or_else(|error| {
-        // What was found stands: the reply is not lost for want of a judgement.
-        tracing::warn!("a quotation could not be judged: {error}");
-        None
-    });
-    Some(Excerpt {
-        certain: answers.unwrap_or(true),
-        ..excerpt
-    })
 }
 
 /// The pages' words as they are; behind a record that `has_told` already only a clear answer.
@@ -173,20 +138,25 @@ fn quote(excerpt: Option<Excerpt>, has_told: bool) -> Closing {
 
 /// What `words` are followed by, or replaced with. Words in another language than the facts' cannot
 /// be compared with theirs.
-fn choose(words: &str, basis: &Basis, guard: &Guard, comparable: bool) -> Closing {
+fn choose(
+    words: &str,
+    excerpt: Option<Excerpt>,
+    expected: &Expected<'_>,
+    comparable: bool,
+) -> Closing {
     let comparable = comparable && !words.is_empty();
-    if comparable && let Some(Missing { piece, instead }) = basis.missing_from(words, guard) {
+    if comparable && let Some(Missing { piece, instead }) = expected.missing_from(words) {
         return Closing::Quote {
             excerpt: piece.text.clone(),
             source: piece.source.clone(),
             instead,
         };
     }
-    let unfounded = comparable && basis.agrees_without_a_rule(words, guard);
+    let unfounded = comparable && expected.agrees_without_a_rule(words);
     if !words.is_empty() && !unfounded {
         return Closing::Words;
     }
-    basis.excerpt().map_or(Closing::Nothing, Closing::Excerpt)
+    excerpt.map_or(Closing::Nothing, Closing::Excerpt)
 }
 
 /// A quotation in the customer's language. While it is being translated, the customer sees the words as

@@ -1,7 +1,7 @@
 //! Saying it: ready words at once, the model's sentence by sentence, each past the guard first.
 
-mod basis;
 mod close;
+mod missing;
 mod speech;
 mod translate;
 
@@ -76,7 +76,7 @@ pub(super) async fn write(
         writing,
         apology,
         told,
-        sought,
+        basis,
         base,
     } = assignment;
     let lead: Vec<&str> = apology.iter().chain(&told).map(String::as_str).collect();
@@ -106,7 +106,7 @@ pub(super) async fn write(
         reply,
         said,
         guard.as_ref(),
-        &sought,
+        &basis,
     )
     .await
 }

@@ -19,12 +19,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use retrieval::{Encoder, EncoderError, Pair, Reading};
+use retrieval::{Encoder, EncoderError, Reading};
 
 use crate::examples::{Example, Part, version, with_defaults};
-use crate::features::{Features, behind, features, in_context, middle_layers};
+use crate::features::{Features, features, in_context, middle_layers};
 use crate::head::{Head, Kind};
-use crate::heads::{ANSWERED, CONCERN, Heads, INJECTION, INTENT, SENTIMENT, TAGGED};
+use crate::heads::{CONCERN, Heads, INJECTION, INTENT, SENTIMENT, TAGGED};
 use crate::metrics::HeldOut;
 use crate::solver::{Parameters, Regression, Sparse, Told};
 use crate::tune::TuneOptions;
@@ -119,7 +119,7 @@ pub fn train(
 ) -> Result<Trained, TrainError> {
     let examples = &*injection::hidden_too(examples);
     let read = ReadExamples::new(encoder, examples, options.tune.is_some(), &mut progress)?;
-    let names = [INTENT, SENTIMENT, CONCERN, INJECTION, ANSWERED];
+    let names = [INTENT, SENTIMENT, CONCERN, INJECTION];
     let sets = names.map(|name| LabelledSet::gather(name, examples));
     let sets: Vec<LabelledSet> = sets.into_iter().filter(LabelledSet::is_enough).collect();
     let tagged = TAGGED.map(|name| TaggedSet::gather(name, examples));
@@ -140,7 +140,7 @@ pub fn train(
         let told = format!("head {}: {} examples", set.name, set.rows.len());
         progress(1.0, &told);
         let tuned = tuned.as_ref().and_then(|tuned| tuned.head(at));
-        let tuned = tuned.filter(|_| ![CONCERN, INJECTION, ANSWERED].contains(&set.name));
+        let tuned = tuned.filter(|_| ![CONCERN, INJECTION].contains(&set.name));
         let (head, report) = set.train(&read, tuned, options)?;
         heads.by_name.insert(set.name.to_owned(), head);
         held_out.push((set.name.to_owned(), report));
@@ -160,6 +160,7 @@ pub fn train(
 }
 
 /// What the encoder and the n-grams make of the examples.
+#[derive(Default)]
 struct ReadExamples {
     vectors: Vec<Sparse>,
     /// Length of a vector with its zeros.
@@ -183,18 +184,7 @@ impl ReadExamples {
         progress: &mut impl FnMut(f32, &str),
     ) -> Result<Self, TrainError> {
         const BATCH: usize = 64;
-        let mut read = Self {
-            vectors: Vec::with_capacity(examples.len()),
-            width: 0,
-            middle: 0..0,
-            in_context: Vec::new(),
-            width_in_context: 0,
-            readings: Vec::new(),
-        };
-        if examples.iter().any(|example| example.passage.is_some()) {
-            read.read_pairs(encoder, examples, progress)?;
-            return Ok(read);
-        }
+        let mut read = Self::default();
         let is_tagged = |example: &Example| TAGGED.iter().any(|head| example.tags(head).is_some());
         let tagged = examples.iter().any(is_tagged);
         for batch in examples.chunks(BATCH) {
@@ -216,34 +206,6 @@ impl ReadExamples {
             progress(done, "reading the examples");
         }
         Ok(read)
-    }
-
-    /// Reads questions behind their passages, as the head for answers sees them.
-    fn read_pairs(
-        &mut self,
-        encoder: &Encoder,
-        examples: &[Example],
-        progress: &mut impl FnMut(f32, &str),
-    ) -> Result<(), TrainError> {
-        const BATCH: usize = 64;
-        for batch in examples.chunks(BATCH) {
-            let question = |example: &Example| -> String {
-                behind(example.before.as_deref(), &example.text).into_owned()
-            };
-            let questions: Vec<String> = batch.iter().map(question).collect();
-            let pairs = batch.iter().zip(&questions);
-            let pairs = pairs.map(|(example, question)| Pair {
-                passage: example.passage.as_deref().unwrap_or_default(),
-                question,
-            });
-            for dense in encoder.read_pairs(&pairs.collect::<Vec<_>>())? {
-                self.width = dense.len();
-                self.vectors.push(Sparse::new(&dense));
-            }
-            let done = self.vectors.len() as f32 / examples.len() as f32;
-            progress(done, "reading the pages");
-        }
-        Ok(())
     }
 
     fn add_in_context(
@@ -329,7 +291,7 @@ impl LabelledSet {
         options: TrainOptions,
     ) -> Result<(Head, HeldOut), TrainError> {
         let nothing = Parameters::zero(read.width, self.labels.len());
-        let (seen, learnt) = self.fit(read, options, nothing, |part| part == Part::Train)?;
+        let (seen, learnt) = self.fit(read, options, nothing, |row| row.part == Part::Train)?;
         let mut judged = self.logits(&seen, read, tuned.as_ref());
         let shift = shift::shift(&judged, &self.labels);
         for row in &mut judged {
@@ -354,16 +316,6 @@ impl LabelledSet {
         shift.apply(&mut head.bias);
         head.temperature = temperature;
         Ok((head, report))
-    }
-
-    /// How much more its weights may grow than `c` says. A pair is read in numbers of about 1, a message in
-    /// parts of length 1: by cross-validation over the trades of the pages.
-    fn looseness(&self) -> f32 {
-        if self.name == ANSWERED {
-            1.0 / 300.0
-        } else {
-            1.0
-        }
     }
 
     /// Which features are held back, and how much: with few examples a label the middle layers, of
@@ -407,9 +359,9 @@ impl LabelledSet {
         read: &ReadExamples,
         options: TrainOptions,
         start: Parameters,
-        chosen: impl Fn(Part) -> bool,
+        chosen: impl Fn(&Row) -> bool,
     ) -> Result<(Head, Parameters), TrainError> {
-        let rows = self.rows.iter().filter(|row| chosen(row.part));
+        let rows = self.rows.iter().filter(|row| chosen(row));
         let regression = Regression {
             rows: rows
                 .filter_map(|row| {
@@ -420,7 +372,7 @@ impl LabelledSet {
             width: read.width,
             classes: self.labels.len(),
             told: Told::OneOf,
-            penalty: 1.0 / f64::from(options.c * self.looseness()),
+            penalty: 1.0 / f64::from(options.c),
             held_back: self.held_back(read),
         };
         fitted_head(self.name, &self.labels, &regression, start, options)

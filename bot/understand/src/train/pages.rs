@@ -1,22 +1,20 @@
-//! Examples for the head that tells whether a passage answers a question, from pages of many trades and what
-//! is asked of them.
+//! Training the heads that tell which lines answer a question and whether any does, on pages of many trades
+//! and what is asked of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use retrieval::{Embedding, Encoder, EncoderError, Titled};
 use serde::Deserialize;
 
-use super::TrainError;
-use crate::examples::{Example, json_lines};
-use crate::features::in_context;
-
-/// Longest passage, in characters: what a reply quotes.
-const PASSAGE_CHARS: usize = 600;
-/// Share of the best line's similarity that the others of a passage need.
-const NEAR_THE_BEST: f32 = 0.6;
-/// Pages that a passage is from, at most.
-const MOST_PAGES: usize = 2;
+use super::{LabelledSet, ReadExamples, Row, TrainError, TrainOptions, Trained};
+use crate::evidence::{Candidate, Gathered, Seen};
+use crate::examples::{Part, json_lines, part_of};
+use crate::features::{behind, in_context};
+use crate::head::Head;
+use crate::heads::{ANSWERED, Heads, IRRELEVANT, RELEVANCE, RELEVANT, Standard, UNANSWERED};
+use crate::metrics::HeldOut;
+use crate::solver::{Parameters, Sparse};
 
 /// An article, and what is asked of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -62,30 +60,224 @@ pub fn read_pages(path: &Path) -> Result<Vec<Page>, TrainError> {
     })
 }
 
-/// A line by its page and its place on it.
-type Place = (usize, usize);
+/// How much more weights may grow than [`TrainOptions::c`] says. The numbers of a state are about 1, and
+/// there are hundreds of them, where a message is read in parts of length 1: by cross-validation over trades.
+const LOOSENESS: f32 = 1.0 / 60_000.0;
+/// Parts that trades are dealt into, so that lines are judged by what was learnt from other trades.
+const FOLDS: u32 = 3;
+/// Questions that are read at a time.
+const BATCH: usize = 64;
 
-/// What is asked of `pages`, each question behind the passage that a search among the pages of its trade
-/// gives; where that answers it, also behind what the search gives without the lines that do. So nothing
-/// but the passage tells the ones from the others.
+/// Trains the heads [`RELEVANCE`] and [`ANSWERED`] on what is asked of `pages`; a fifth of the trades is held
+/// out. `progress` hears the share done, in `[0, 1]`.
+///
+/// # Errors
+/// [`TrainError::TooFew`] where questions of both kinds are missing: with an answer, and without.
+pub fn train_on_pages(
+    encoder: &Encoder,
+    pages: &[Page],
+    options: TrainOptions,
+    mut progress: impl FnMut(f32, &str),
+) -> Result<Trained, TrainError> {
+    let options = TrainOptions {
+        c: options.c * LOOSENESS,
+        ..options
+    };
+    let asked = asked_of(encoder, pages)?;
+    let (standard, seen) = read(encoder, &asked, &mut progress)?;
+    let questions: Vec<(&Asked, &Seen)> = asked.iter().zip(&seen).collect();
+    progress(1.0, "head relevance");
+    let lines = Lines::of(&questions);
+    let (relevance, of_lines) = lines.train(options)?;
+    progress(1.0, "head answered");
+    let judged = lines.judged_by_others(&questions, options)?;
+    let (answered, of_questions) = train_answered(&questions, &judged, options)?;
+    let name = |name: &str| name.to_owned();
+    Ok(Trained {
+        heads: Heads {
+            by_name: HashMap::from([(name(RELEVANCE), relevance), (name(ANSWERED), answered)]),
+            standard: Some(standard),
+            encoder: name(encoder.name()),
+            version: version(pages),
+            ..Heads::default()
+        },
+        held_out: vec![(name(RELEVANCE), of_lines), (name(ANSWERED), of_questions)],
+    })
+}
+
+/// Names a training by what it was trained on.
+fn version(pages: &[Page]) -> String {
+    let mut hasher = crc32fast::Hasher::new();
+    for page in pages {
+        let lines = [&page.title].into_iter().chain(&page.lines);
+        lines.for_each(|line| hasher.update(line.as_bytes()));
+        for question in &page.questions {
+            hasher.update(question.text.as_bytes());
+            let answer = question.answer.iter();
+            answer.for_each(|line| hasher.update(&line.to_le_bytes()));
+        }
+    }
+    format!("evidence-{}-{:08x}", pages.len(), hasher.finalize())
+}
+
+/// What the heads see of the questions and their candidates, and what they see them by.
+fn read(
+    encoder: &Encoder,
+    asked: &[Asked],
+    progress: &mut impl FnMut(f32, &str),
+) -> Result<(Standard, Vec<Seen>), TrainError> {
+    let mut readings = Vec::with_capacity(asked.len());
+    for batch in asked.chunks(BATCH) {
+        let batch = batch.iter().map(|asked| asked.gathered.asked.clone());
+        readings.extend(encoder.read_jointly(&batch.collect::<Vec<_>>())?);
+        progress(
+            readings.len() as f32 / asked.len() as f32,
+            "reading the pages",
+        );
+    }
+    let states = readings.iter().flat_map(|reading| {
+        let lines = reading.passages.iter().flatten().flatten();
+        [&reading.question].into_iter().chain(lines)
+    });
+    let standard = Standard::over(states.map(Vec::as_slice));
+    let seen = asked.iter().zip(&readings);
+    let seen = seen
+        .map(|(asked, reading)| Seen::new(&standard, &asked.gathered, reading, &asked.candidates));
+    let seen = seen.collect();
+    Ok((standard, seen))
+}
+
+/// The lines of the questions that have an answer among theirs, as examples of [`RELEVANCE`].
+struct Lines {
+    read: ReadExamples,
+    set: LabelledSet,
+    /// By example, the fold of its trade.
+    folds: Vec<u32>,
+}
+
+impl Lines {
+    fn of(questions: &[(&Asked, &Seen)]) -> Self {
+        let mut set = LabelledSet {
+            name: RELEVANCE,
+            labels: vec![IRRELEVANT.to_owned(), RELEVANT.to_owned()],
+            rows: Vec::new(),
+        };
+        let (mut read, mut folds) = (ReadExamples::default(), Vec::new());
+        for (asked, seen) in questions {
+            if !asked.is_answer.contains(&true) {
+                continue;
+            }
+            for line in &seen.lines {
+                let is_answer = asked.is_answer.get(line.number) == Some(&true);
+                set.rows.push(Row {
+                    example: folds.len(),
+                    label: usize::from(is_answer),
+                    part: asked.part,
+                });
+                folds.push(asked.fold);
+                let features = seen.of_line(line);
+                read.width = features.len();
+                read.vectors.push(Sparse::new(&features));
+            }
+        }
+        Self { read, set, folds }
+    }
+
+    fn train(&self, options: TrainOptions) -> Result<(Head, HeldOut), TrainError> {
+        if !self.set.is_enough() {
+            return Err(TrainError::TooFew);
+        }
+        self.set.train(&self.read, None, options)
+    }
+
+    /// By question, the log-odds of each of its lines, by a head that was trained on other trades.
+    fn judged_by_others(
+        &self,
+        questions: &[(&Asked, &Seen)],
+        options: TrainOptions,
+    ) -> Result<Vec<Vec<f32>>, TrainError> {
+        let others = |fold: u32| {
+            let nothing = Parameters::zero(self.read.width, self.set.labels.len());
+            let is_other = |row: &Row| self.folds.get(row.example) != Some(&fold);
+            let fitted = self.set.fit(&self.read, options, nothing, is_other);
+            fitted.map(|(head, _)| head)
+        };
+        let heads = (0..FOLDS).map(others).collect::<Result<Vec<_>, _>>()?;
+        let judge = |(asked, seen): &(&Asked, &Seen)| {
+            let head = heads.get(asked.fold as usize);
+            let log_odds =
+                |features: &[f32]| head.map_or(0.0, |head| head.log_odds(features, RELEVANT));
+            let lines = seen.lines.iter();
+            lines.map(|line| log_odds(&seen.of_line(line))).collect()
+        };
+        Ok(questions.iter().map(judge).collect())
+    }
+}
+
+fn train_answered(
+    questions: &[(&Asked, &Seen)],
+    judged: &[Vec<f32>],
+    options: TrainOptions,
+) -> Result<(Head, HeldOut), TrainError> {
+    let mut set = LabelledSet {
+        name: ANSWERED,
+        labels: vec![ANSWERED.to_owned(), UNANSWERED.to_owned()],
+        rows: Vec::new(),
+    };
+    let mut read = ReadExamples::default();
+    for ((asked, seen), relevance) in questions.iter().zip(judged) {
+        let Some(answered) = asked.answered else {
+            continue;
+        };
+        set.rows.push(Row {
+            example: read.vectors.len(),
+            label: usize::from(!answered),
+            part: asked.part,
+        });
+        let features = seen.of_answer(relevance);
+        read.width = features.len();
+        read.vectors.push(Sparse::new(&features));
+    }
+    if !set.is_enough() {
+        return Err(TrainError::TooFew);
+    }
+    set.train(&read, None, options)
+}
+
+/// A question to pages of its trade, before candidates of an answer.
+struct Asked {
+    part: Part,
+    /// The fold of its trade.
+    fold: u32,
+    gathered: Gathered,
+    candidates: Vec<Candidate>,
+    /// By candidate, whether it is of the answer.
+    is_answer: Vec<bool>,
+    /// Whether the candidates answer the question; `None` where they hold a part of the answer.
+    answered: Option<bool>,
+}
+
+/// What is asked of `pages`, each question with the candidates that a search among the pages of its trade
+/// gives; where these answer it, also with those without the answer. So nothing but the candidates tells the
+/// ones from the others.
 ///
 /// # Errors
 /// [`EncoderError`].
-pub fn examples(encoder: &Encoder, pages: &[Page]) -> Result<Vec<Example>, EncoderError> {
+fn asked_of(encoder: &Encoder, pages: &[Page]) -> Result<Vec<Asked>, EncoderError> {
     let mut trades: BTreeMap<&str, Vec<&Page>> = BTreeMap::new();
     for page in pages {
         trades.entry(&page.trade).or_default().push(page);
     }
-    let mut examples = Vec::new();
+    let mut asked = Vec::new();
     for pages in trades.values() {
         let library = Library::new(encoder, pages)?;
         for (number, page) in pages.iter().enumerate() {
             for question in &page.questions {
-                examples.extend(library.examples(encoder, number, question)?);
+                asked.extend(library.asked(encoder, number, question)?);
             }
         }
     }
-    Ok(examples)
+    Ok(asked)
 }
 
 /// The pages of a trade, to be searched.
@@ -115,15 +307,15 @@ impl<'p> Library<'p> {
     }
 
     /// The examples of a question to the page of that `number`.
-    fn examples(
+    fn asked(
         &self,
         encoder: &Encoder,
         number: usize,
         question: &PageQuestion,
-    ) -> Result<Vec<Example>, EncoderError> {
-        let behind = question.before.as_deref();
-        let behind = behind.map(|before| in_context(before, &question.text));
-        let texts: Vec<String> = [question.text.clone()].into_iter().chain(behind).collect();
+    ) -> Result<Vec<Asked>, EncoderError> {
+        let context = question.before.as_deref();
+        let context = context.map(|before| in_context(before, &question.text));
+        let texts: Vec<String> = [question.text.clone()].into_iter().chain(context).collect();
         let mut read = encoder.read_batch(&texts)?.into_iter();
         let Some(own) = read.next() else {
             return Ok(Vec::new());
@@ -132,92 +324,66 @@ impl<'p> Library<'p> {
             || own.embedding.clone(),
             |in_context| own.embedding.between(&in_context.embedding),
         );
-        let near = |embedding: &Embedding| encoder.similarity().of(query.cosine(embedding));
-        let mut places: Vec<(Place, f32)> = Vec::new();
-        for (page, (whole, lines)) in self.embeddings.iter().enumerate() {
-            let lines = lines.iter().enumerate();
-            places.extend(lines.map(|(line, own)| ((page, line), (near(whole) + near(own)) / 2.0)));
-        }
-        let answer: Vec<Place> = question.answer.iter().map(|line| (number, *line)).collect();
-        Ok(self.behind_passages(&places, &answer, number, question))
+        let found = self.candidates(|embedding| encoder.similarity().of(query.cosine(embedding)));
+        let gather =
+            |text: String, candidates: &[Candidate]| Gathered::new(encoder, text, candidates);
+        self.before(found, number, question, gather)
     }
 
-    fn behind_passages(
+    /// A question before what was `found`, and before that without its answer.
+    fn before(
         &self,
-        near: &[(Place, f32)],
-        answer: &[Place],
+        found: Vec<Candidate>,
         number: usize,
         question: &PageQuestion,
-    ) -> Vec<Example> {
-        let trade = self.pages.get(number).map(|page| page.trade.clone());
-        let example = |passage: &[Place], answered| Example {
-            text: question.text.clone(),
-            before: question.before.clone(),
-            passage: Some(self.text(passage)),
-            answered: Some(answered),
-            made_of: trade.clone(),
-            ..Example::default()
-        };
-        let found = self.passage(near);
-        let Some(best) = answer.first() else {
-            return vec![example(&found, false)];
-        };
-        let holds = |place: &Place| found.contains(place);
-        let rest = near.iter().filter(|(place, _)| !answer.contains(place));
-        let without = self.passage(&rest.copied().collect::<Vec<_>>());
-        let mut examples = vec![example(&without, false)];
-        // What holds a part of the answer is neither.
-        if holds(best) || !answer.iter().any(holds) {
-            examples.push(example(&found, holds(best)));
-        }
-        examples
+        gather: impl Fn(String, &[Candidate]) -> Result<Gathered, EncoderError>,
+    ) -> Result<Vec<Asked>, EncoderError> {
+        let is_of_answer =
+            |line: &Candidate| line.page == number && question.answer.contains(&line.place);
+        let others = found.iter().filter(|line| !is_of_answer(line));
+        let others: Vec<Candidate> = others.cloned().collect();
+        let has_answer = others.len() < found.len();
+        let trade = self.pages.get(number).map_or("", |page| &page.trade);
+        let all = [found].into_iter().chain(has_answer.then_some(others));
+        let asked = all.map(|candidates| {
+            let text = behind(question.before.as_deref(), &question.text).into_owned();
+            let gathered = gather(text, &candidates)?;
+            let is_answer: Vec<bool> = candidates.iter().map(is_of_answer).collect();
+            let holds = |line: &usize| {
+                let mut read = gathered.numbers();
+                read.any(|at| is_answer[at] && candidates[at].place == *line)
+            };
+            let holds_best = question.answer.first().is_some_and(holds);
+            let holds_any = question.answer.iter().any(holds);
+            Ok(Asked {
+                part: part_of(trade),
+                fold: crc32fast::hash(trade.as_bytes()) % FOLDS,
+                answered: (holds_best || !holds_any).then_some(holds_best),
+                gathered,
+                candidates,
+                is_answer,
+            })
+        });
+        asked.collect()
     }
 
-    /// The places nearest to the question, in the order of their pages.
-    fn passage(&self, near: &[(Place, f32)]) -> Vec<Place> {
-        let mut near = near.to_vec();
-        near.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let least = near.first().map_or(0.0, |best| best.1 * NEAR_THE_BEST);
-        let mut chosen: Vec<Place> = Vec::new();
-        let mut spent = 0;
-        for (place, _) in near.iter().filter(|(_, similarity)| *similarity >= least) {
-            let length = self.line(*place).chars().count();
-            let mut pages: Vec<usize> = chosen.iter().map(|(page, _)| *page).collect();
-            pages.push(place.0);
-            pages.sort_unstable();
-            pages.dedup();
-            let fits = chosen.is_empty() || spent + length <= PASSAGE_CHARS;
-            if fits && pages.len() <= MOST_PAGES {
-                spent += length;
-                chosen.push(*place);
-            }
-        }
-        chosen.sort_unstable();
-        chosen
-    }
-
-    /// The words of a passage: each page's title, and its lines below it.
-    fn text(&self, passage: &[Place]) -> String {
-        let mut text = String::new();
-        let mut before = None;
-        for place in passage {
-            if before != Some(place.0) {
-                before = Some(place.0);
-                let title = self.pages.get(place.0).map(|page| page.title.as_str());
-                text.push_str(title.unwrap_or_default());
-                text.push('\n');
-            }
-            text.push_str(self.line(*place));
-            text.push('\n');
-        }
-        text.truncate(text.trim_end().len());
-        text
-    }
-
-    fn line(&self, (page, line): Place) -> &str {
-        let page = self.pages.get(page);
-        let line = page.and_then(|page| page.lines.get(line));
-        line.map_or("", String::as_str)
+    /// All lines, with the means of their and their pages' similarity.
+    fn candidates(&self, near: impl Fn(&Embedding) -> f32) -> Vec<Candidate> {
+        let pages = self.pages.iter().zip(&self.embeddings).enumerate();
+        let of_page =
+            |(number, (page, (whole, lines))): (usize, (&&Page, &(Embedding, Vec<_>)))| {
+                let whole = near(whole);
+                let lines = page.lines.iter().zip(lines).enumerate();
+                let candidate = |(place, (line, own)): (usize, (&String, &Embedding))| Candidate {
+                    page: number,
+                    title: Some(page.title.clone()),
+                    place,
+                    text: line.clone(),
+                    similarity: (whole + near(own)) / 2.0,
+                };
+                lines.map(candidate).collect::<Vec<_>>()
+            };
+        pages.flat_map(of_page).collect()
     }
 }
 
@@ -225,70 +391,80 @@ impl<'p> Library<'p> {
 mod tests {
     use super::*;
 
-    fn page(title: &str, lines: &[&str]) -> Page {
-        Page {
+    /// What a question to two pages of a clock shop is before, by what is read: its lines, and whether they
+    /// answer it.
+    fn asked(similarity: [f32; 3], answer: &[usize], tokens: usize) -> Vec<(String, Option<bool>)> {
+        let page = |title: &str, lines: &[&str]| Page {
             trade: "clock shop".into(),
             title: title.into(),
             lines: lines.iter().map(|line| (*line).to_owned()).collect(),
             questions: Vec::new(),
-        }
-    }
-
-    fn question(answer: &[usize]) -> PageQuestion {
-        PageQuestion {
-            text: "what does a strap cost".into(),
-            before: None,
-            answer: answer.to_vec(),
-        }
-    }
-
-    fn behind(near: &[(Place, f32)], answer: &[usize]) -> Vec<(String, bool)> {
+        };
         let pages = [
             page("Straps", &["A strap costs 12.", "Leather comes in brown."]),
             page("Opening hours", &["We open at nine."]),
         ];
         let pages: Vec<&Page> = pages.iter().collect();
+        let unit = Embedding::normalised(vec![1.0]).unwrap();
+        let embeddings = pages
+            .iter()
+            .map(|page| (unit.clone(), vec![unit.clone(); page.lines.len()]));
         let library = Library {
             pages: &pages,
-            embeddings: Vec::new(),
+            embeddings: embeddings.collect(),
         };
-        let answer: Vec<Place> = answer.iter().map(|line| (0, *line)).collect();
-        let lines: Vec<usize> = answer.iter().map(|(_, line)| *line).collect();
-        let examples = library.behind_passages(near, &answer, 0, &question(&lines));
-        let told = examples.into_iter();
-        told.map(|example| (example.passage.unwrap(), example.answered.unwrap()))
+        let mut found = library.candidates(|_| 0.0);
+        let lines = found.iter_mut().zip(similarity);
+        lines.for_each(|(line, similarity)| line.similarity = similarity);
+        let question = PageQuestion {
+            text: "what does a strap cost".into(),
+            before: None,
+            answer: answer.to_vec(),
+        };
+        let gather = |text: String, candidates: &[Candidate]| {
+            Ok(Gathered::of(
+                text,
+                candidates,
+                &vec![tokens; candidates.len()],
+            ))
+        };
+        let asked = library.before(found, 0, &question, gather).unwrap();
+        let read = |asked: &Asked| {
+            let lines = asked
+                .gathered
+                .numbers()
+                .map(|at| &*asked.candidates[at].text);
+            lines.collect::<Vec<_>>().join(" ")
+        };
+        asked
+            .iter()
+            .map(|asked| (read(asked), asked.answered))
             .collect()
     }
 
-    const NEAR: [(Place, f32); 3] = [((0, 0), 0.9), ((0, 1), 0.6), ((1, 0), 0.2)];
-
     #[test]
     fn an_answer_is_an_example_with_and_without_its_lines() {
+        let asked = asked([0.9, 0.6, 0.2], &[0], 10);
+        let with = "A strap costs 12. Leather comes in brown. We open at nine.";
+        let without = "Leather comes in brown. We open at nine.";
+        let expected = [(with, Some(true)), (without, Some(false))];
         assert_eq!(
-            behind(&NEAR, &[0]),
-            [
-                ("Straps\nLeather comes in brown.".to_owned(), false),
-                (
-                    "Straps\nA strap costs 12.\nLeather comes in brown.".to_owned(),
-                    true
-                ),
-            ]
+            asked,
+            expected.map(|(read, answered)| (read.to_owned(), answered))
         );
     }
 
     #[test]
     fn a_near_miss_is_an_example_of_no_answer() {
-        let examples = behind(&NEAR, &[]);
-        assert_eq!(examples.len(), 1);
-        assert!(!examples[0].1);
+        let asked = asked([0.9, 0.6, 0.2], &[], 10);
+        assert_eq!(asked.len(), 1);
+        assert_eq!(asked[0].1, Some(false));
     }
 
     #[test]
-    fn half_an_answer_is_no_example() {
-        // The first line is needed and far, the second is near.
-        let near = [((0, 0), 0.1), ((0, 1), 0.9)];
-        let examples = behind(&near, &[0, 1]);
-        assert!(examples.iter().all(|(_, answered)| !answered));
-        assert_eq!(examples.len(), 1);
+    fn half_an_answer_is_neither() {
+        // Only one line is read: the second of the answer.
+        let asked = asked([0.1, 0.9, 0.2], &[0, 1], 300);
+        assert_eq!(asked[0], ("Leather comes in brown.".to_owned(), None));
     }
 }

@@ -6,13 +6,10 @@
 
 use std::sync::Arc;
 
-use ort::session::Session;
-use parking_lot::Mutex;
-
 use super::graph;
 use super::layer::Layer;
 use crate::embedding::{Embedding, NoDirection};
-use crate::encoder::session::{load_runtime, options, run};
+use crate::encoder::session::{Stage, load_runtime, options, run};
 use crate::encoder::{BATCH, Encoder, EncoderError, Reading, mean};
 
 /// Layer behind which a [`Branch`] goes on.
@@ -21,7 +18,7 @@ pub const BRANCHES_AT: usize = 8;
 /// Layers that go on from a [`Reading`]. Clones share them.
 #[derive(Clone)]
 pub struct Branch {
-    session: Arc<Mutex<Session>>,
+    stages: Arc<[Stage]>,
     width: usize,
     /// Number of its last layer, counted from the encoder's first.
     last: usize,
@@ -49,8 +46,9 @@ impl Branch {
             let above = (BRANCHES_AT, layers);
             graph::session(shape, None, above, &[last], &options)
         });
+        let stage = Stage::new(session.map_err(EncoderError::Model)?, vec![last]);
         Ok(Self {
-            session: Arc::new(Mutex::new(session.map_err(EncoderError::Model)?)),
+            stages: Arc::new([stage]),
             width: shape.width,
             last,
         })
@@ -87,9 +85,11 @@ impl Branch {
             states.resize((row + 1) * longest, 0.0);
         }
         let lengths: Vec<usize> = lower.iter().map(|own| own.len() / self.width).collect();
-        let mut session = self.session.lock();
-        run(&mut session, states, &lengths, &[self.last], |_, states| {
-            mean(states.first().copied().unwrap_or_default(), self.width)
-        })
+        let states = run(&self.stages, states, &lengths, &[self.last])?;
+        let mean_of = |text| {
+            let own = states.of_text(text, &[self.last]);
+            mean(own.first().copied().unwrap_or_default(), self.width)
+        };
+        Ok((0..lengths.len()).map(mean_of).collect())
     }
 }

@@ -14,6 +14,7 @@ use ort::session::builder::SessionBuilder;
 use super::EncoderError;
 use super::files::{read_whole, unusable};
 use super::model::{Format, Model, Role};
+use super::session::Stage;
 use crate::similarity::Similarity;
 
 pub use branch::{BRANCHES_AT, Branch};
@@ -53,9 +54,12 @@ pub(super) fn load(path: &Path, options: &SessionBuilder) -> Result<Model, Encod
     let session = graph::session(&weights.shape, norm, layers, &outputs, options);
     Ok(Model {
         format: &FORMAT,
-        session: session.map_err(EncoderError::Model)?.into(),
-        outputs,
-        pair_layer: BRANCHES_AT,
+        stages: vec![Stage::new(
+            session.map_err(EncoderError::Model)?,
+            outputs.clone(),
+        )],
+        read_behind: outputs,
+        joint_layer: BRANCHES_AT,
         width: weights.shape.width,
         tokenizer: Box::new(tokens::Tokens::new(weights.vocabulary).map_err(EncoderError::Tokens)?),
         table: Box::new(weights.table),

@@ -5,6 +5,8 @@
 //! et al., 2021), three heads of queries to one of keys and values. Matrices are multiplied in 8-bit
 //! integers by blocks of 32 inputs; cosines move by 0.002.
 
+use std::ops::Range;
+
 use ort::editor::ONNX_DOMAIN;
 use ort::operator::Attribute;
 
@@ -17,9 +19,11 @@ use crate::encoder::session::{MASK, STATES, output};
 /// Length of a state.
 pub(super) const WIDTH: usize = 768;
 pub(super) const LAYERS: usize = 24;
-/// Layer, from 1, whose states tell best whether a passage answers a question behind it: measured on layers
-/// 10 to 24 by what a linear head makes of them.
-pub(super) const PAIR_LAYER: usize = 14;
+/// Layer, from 1, whose states tell best whether a passage answers a question that is read with it: measured
+/// on layers 10 to 24 by what a linear head makes of them.
+pub(super) const JOINT_LAYER: usize = 14;
+/// The last layer of each stage, from 1.
+pub(super) const STAGES: [usize; 2] = [JOINT_LAYER, LAYERS];
 /// Heads of queries, for one of keys and one of values.
 const HEADS: usize = 3;
 const HEAD_WIDTH: usize = 256;
@@ -35,24 +39,27 @@ const GLOBAL_EVERY: usize = 6;
 /// wavelengths.
 const TURNS: [(&str, f64); 2] = [("local", 10_000.0), ("global", 1_000_000.0)];
 
-/// The whole encoder.
+/// The layers numbered `layers` from 0, from the states below them to those behind the last.
 ///
 /// # Errors
 /// Those of the weights and of ONNX Runtime.
-pub(super) fn graph(weights: &Weights) -> Result<Builder, EncoderError> {
-    let builder = Builder::new(WIDTH, &[PAIR_LAYER, LAYERS])?;
+pub(super) fn graph(weights: &Weights, layers: Range<usize>) -> Result<Builder, EncoderError> {
+    let end = layers.end;
+    let builder = Builder::new(WIDTH, &[end])?;
     let mut gemma = Gemma { builder, weights };
     gemma.shared()?;
     let mut below = STATES.to_owned();
-    for layer in 0..LAYERS {
+    for layer in layers {
         let above = match layer + 1 {
-            PAIR_LAYER => output(PAIR_LAYER),
-            _ => format!("states{layer}"),
+            number if number == end && end < LAYERS => output(end),
+            number => format!("states{number}"),
         };
         gemma.layer(layer, &below, &above)?;
         below = above;
     }
-    gemma.norm(&below, &output(LAYERS), "norm.weight", WIDTH)?;
+    if end == LAYERS {
+        gemma.norm(&below, &output(LAYERS), "norm.weight", WIDTH)?;
+    }
     Ok(gemma.builder)
 }
 

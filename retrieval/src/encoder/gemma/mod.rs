@@ -15,6 +15,7 @@ use ort::session::builder::SessionBuilder;
 
 use super::EncoderError;
 use super::model::{Format, Model, Role};
+use super::session::Stage;
 use crate::similarity::Similarity;
 use weights::{Table, Weights};
 
@@ -35,14 +36,26 @@ const FORMAT: Format = Format {
 pub(super) fn load(path: &Path, options: &SessionBuilder) -> Result<Model, EncoderError> {
     let weights = Weights::open(path)?;
     let tokenizer = weights.bytes("tokenizer.json")?;
-    let graph = graph::graph(&weights)?;
-    let session = graph.into_session(options);
+    let below = graph::STAGES.iter().scan(0, |below, last| {
+        let layers = *below..*last;
+        *below = *last;
+        Some(layers)
+    });
+    let stages = below.map(|layers| {
+        let last = layers.end;
+        let session = graph::graph(&weights, layers)?.into_session(options);
+        Ok(Stage::new(
+            session.map_err(EncoderError::Model)?,
+            vec![last],
+        ))
+    });
+    let stages = stages.collect::<Result<_, EncoderError>>()?;
     let projection = weights.floats("projection.weight", &[graph::WIDTH, graph::WIDTH])?;
     Ok(Model {
         format: &FORMAT,
-        session: session.map_err(EncoderError::Model)?.into(),
-        outputs: vec![graph::LAYERS],
-        pair_layer: graph::PAIR_LAYER,
+        stages,
+        read_behind: vec![graph::LAYERS],
+        joint_layer: graph::JOINT_LAYER,
         width: graph::WIDTH,
         tokenizer: Box::new(tokens::Tokens::new(&tokenizer).map_err(EncoderError::Tokens)?),
         table: Box::new(Table::of(weights)?),
