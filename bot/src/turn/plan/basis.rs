@@ -10,6 +10,7 @@ use super::super::services::{Finder, Reader};
 use super::super::{Turn, TurnError};
 use super::passages::Found;
 use crate::audience::Source;
+use crate::desk::{Completeness, Finding};
 use crate::facts::{Fact, FactKind};
 
 /// Longest quotation of one piece, in characters; longer lines are cut into sentences and items.
@@ -71,15 +72,16 @@ pub(in crate::turn) struct Excerpt {
     pub(in crate::turn) certain: bool,
 }
 
-/// What `found` and what the desk knows of products say to `question`. Where the desk `has_told` its part, that
-/// is left out.
+/// What the pages `found`, and the products of a `finding` that is not told yet, say to `question`.
 pub(super) async fn basis(
     turn: &Turn<'_>,
     (finder, reader): (&dyn Finder, &dyn Reader),
     question: &Question,
-    (records, has_told): (&[Fact], bool),
+    finding: Option<&Finding>,
     found: &Found,
 ) -> Result<Basis, TurnError> {
+    let has_told = finding.is_some_and(|finding| finding.completeness == Completeness::Partial);
+    let records = finding.map_or(&[][..], |finding| &finding.facts);
     let is_news = |fact: &&Fact| fact.kind == FactKind::Product && !has_told;
     let mut facts: Vec<Fact> = records.iter().filter(is_news).cloned().collect();
     for fact in &mut facts {

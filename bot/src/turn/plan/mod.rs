@@ -162,11 +162,7 @@ async fn judged(
 ) -> Result<Plan, TurnError> {
     let similarity = found.best_similarity();
     let found = beside_products(turn, finder, finding.as_ref(), found).await?;
-    let told = finding.as_ref().map_or((&[][..], false), |finding| {
-        let has_told = finding.completeness == Completeness::Partial;
-        (finding.facts.as_slice(), has_told)
-    });
-    let basis = basis(turn, (finder, reader), question, told, &found).await?;
+    let basis = basis(turn, (finder, reader), question, finding.as_ref(), &found).await?;
     turn.watch.lap("judge");
     let decision = match finding {
         Some(_) => decision,

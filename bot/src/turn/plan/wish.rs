@@ -91,8 +91,11 @@ mod tests {
                 None,
             ),
             ("en", "a rug under 2 kg", None),
+            ("en", "a pen, not more than 20 euros", Some(2_000)),
+            ("en", "a pen for 20 euros or less", Some(2_000)),
             ("en", "a warm jumper", None),
             ("de", "ein Geschenk unter 50 Euro", Some(5_000)),
+            ("de", "ein Geschenk, 50 Euro höchstens", Some(5_000)),
             ("zh", "100元以下的礼物", Some(10_000)),
             ("zh", "礼物，不超过80元", Some(8_000)),
         ] {
