@@ -157,9 +157,9 @@ async fn what_makes_answers_worse_is_refused_and_the_rest_goes_live() {
 async fn a_configuration_takes_the_live_ones_place_when_it_is_as_good() {
     let company = Shop::new().await;
     let live = std::fs::read_to_string(company.path("frontdesk.toml")).unwrap();
-    let deaf = format!("{live}[retrieval]\nfloor = 0.999\nclear = 0.999\n");
-    let deaf = company.write("deaf.toml", &deaf);
-    let refused = company.publish(&["--candidate", &deaf]);
+    let wary = format!("{live}[policy]\nrefuse = 0.0\n");
+    let wary = company.write("wary.toml", &wary);
+    let refused = company.publish(&["--candidate", &wary]);
     assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
     let now = std::fs::read_to_string(company.path("frontdesk.toml")).unwrap();
     assert_eq!(now, live);

@@ -83,15 +83,15 @@ pub fn train_on_pages(
         c: options.c * LOOSENESS,
         ..options
     };
-    let asked = asked_of(encoder, pages)?;
-    let (standard, seen) = read(encoder, &asked, &mut progress)?;
-    let questions: Vec<(&Asked, &Seen)> = asked.iter().zip(&seen).collect();
+    let cases = cases_of(encoder, pages)?;
+    let (standard, seen) = read(encoder, &cases, &mut progress)?;
+    let cases: Vec<(&Case, &Seen)> = cases.iter().zip(&seen).collect();
     progress(1.0, "head relevance");
-    let lines = Lines::of(&questions);
+    let lines = Lines::of(&cases);
     let (relevance, of_lines) = lines.train(options)?;
     progress(1.0, "head answered");
-    let judged = lines.judged_by_others(&questions, options)?;
-    let (answered, of_questions) = train_answered(&questions, &judged, options)?;
+    let judged = lines.judged_by_others(&cases, options)?;
+    let (answered, of_questions) = train_answered(&cases, &judged, options)?;
     let name = |name: &str| name.to_owned();
     Ok(Trained {
         heads: Heads {
@@ -123,15 +123,15 @@ fn version(pages: &[Page]) -> String {
 /// What the heads see of the questions and their candidates, and what they see them by.
 fn read(
     encoder: &Encoder,
-    asked: &[Asked],
+    cases: &[Case],
     progress: &mut impl FnMut(f32, &str),
 ) -> Result<(Standard, Vec<Seen>), TrainError> {
-    let mut readings = Vec::with_capacity(asked.len());
-    for batch in asked.chunks(BATCH) {
-        let batch = batch.iter().map(|asked| asked.gathered.asked.clone());
+    let mut readings = Vec::with_capacity(cases.len());
+    for batch in cases.chunks(BATCH) {
+        let batch = batch.iter().map(|case| case.gathered.asked.clone());
         readings.extend(encoder.read_jointly(&batch.collect::<Vec<_>>())?);
         progress(
-            readings.len() as f32 / asked.len() as f32,
+            readings.len() as f32 / cases.len() as f32,
             "reading the pages",
         );
     }
@@ -140,9 +140,9 @@ fn read(
         [&reading.question].into_iter().chain(lines)
     });
     let standard = Standard::over(states.map(Vec::as_slice));
-    let seen = asked.iter().zip(&readings);
-    let seen = seen
-        .map(|(asked, reading)| Seen::new(&standard, &asked.gathered, reading, &asked.candidates));
+    let seen = cases.iter().zip(&readings);
+    let seen =
+        seen.map(|(case, reading)| Seen::new(&standard, &case.gathered, reading, &case.candidates));
     let seen = seen.collect();
     Ok((standard, seen))
 }
@@ -156,25 +156,25 @@ struct Lines {
 }
 
 impl Lines {
-    fn of(questions: &[(&Asked, &Seen)]) -> Self {
+    fn of(cases: &[(&Case, &Seen)]) -> Self {
         let mut set = LabelledSet {
             name: RELEVANCE,
             labels: vec![IRRELEVANT.to_owned(), RELEVANT.to_owned()],
             rows: Vec::new(),
         };
         let (mut read, mut folds) = (ReadExamples::default(), Vec::new());
-        for (asked, seen) in questions {
-            if !asked.is_answer.contains(&true) {
+        for (case, seen) in cases {
+            if !case.is_answer.contains(&true) {
                 continue;
             }
             for line in &seen.lines {
-                let is_answer = asked.is_answer.get(line.number) == Some(&true);
+                let is_answer = case.is_answer.get(line.number) == Some(&true);
                 set.rows.push(Row {
                     example: folds.len(),
                     label: usize::from(is_answer),
-                    part: asked.part,
+                    part: case.part,
                 });
-                folds.push(asked.fold);
+                folds.push(case.fold);
                 let features = seen.of_line(line);
                 read.width = features.len();
                 read.vectors.push(Sparse::new(&features));
@@ -193,7 +193,7 @@ impl Lines {
     /// By question, the log-odds of each of its lines, by a head that was trained on other trades.
     fn judged_by_others(
         &self,
-        questions: &[(&Asked, &Seen)],
+        cases: &[(&Case, &Seen)],
         options: TrainOptions,
     ) -> Result<Vec<Vec<f32>>, TrainError> {
         let others = |fold: u32| {
@@ -203,19 +203,19 @@ impl Lines {
             fitted.map(|(head, _)| head)
         };
         let heads = (0..FOLDS).map(others).collect::<Result<Vec<_>, _>>()?;
-        let judge = |(asked, seen): &(&Asked, &Seen)| {
-            let head = heads.get(asked.fold as usize);
+        let judge = |(case, seen): &(&Case, &Seen)| {
+            let head = heads.get(case.fold as usize);
             let log_odds =
                 |features: &[f32]| head.map_or(0.0, |head| head.log_odds(features, RELEVANT));
             let lines = seen.lines.iter();
             lines.map(|line| log_odds(&seen.of_line(line))).collect()
         };
-        Ok(questions.iter().map(judge).collect())
+        Ok(cases.iter().map(judge).collect())
     }
 }
 
 fn train_answered(
-    questions: &[(&Asked, &Seen)],
+    cases: &[(&Case, &Seen)],
     judged: &[Vec<f32>],
     options: TrainOptions,
 ) -> Result<(Head, HeldOut), TrainError> {
@@ -225,14 +225,14 @@ fn train_answered(
         rows: Vec::new(),
     };
     let mut read = ReadExamples::default();
-    for ((asked, seen), relevance) in questions.iter().zip(judged) {
-        let Some(answered) = asked.answered else {
+    for ((case, seen), relevance) in cases.iter().zip(judged) {
+        let Some(answered) = case.answered else {
             continue;
         };
         set.rows.push(Row {
             example: read.vectors.len(),
             label: usize::from(!answered),
-            part: asked.part,
+            part: case.part,
         });
         let features = seen.of_answer(relevance);
         read.width = features.len();
@@ -245,7 +245,7 @@ fn train_answered(
 }
 
 /// A question to pages of its trade, before candidates of an answer.
-struct Asked {
+struct Case {
     part: Part,
     /// The fold of its trade.
     fold: u32,
@@ -263,21 +263,21 @@ struct Asked {
 ///
 /// # Errors
 /// [`EncoderError`].
-fn asked_of(encoder: &Encoder, pages: &[Page]) -> Result<Vec<Asked>, EncoderError> {
+fn cases_of(encoder: &Encoder, pages: &[Page]) -> Result<Vec<Case>, EncoderError> {
     let mut trades: BTreeMap<&str, Vec<&Page>> = BTreeMap::new();
     for page in pages {
         trades.entry(&page.trade).or_default().push(page);
     }
-    let mut asked = Vec::new();
+    let mut cases = Vec::new();
     for pages in trades.values() {
         let library = Library::new(encoder, pages)?;
         for (number, page) in pages.iter().enumerate() {
             for question in &page.questions {
-                asked.extend(library.asked(encoder, number, question)?);
+                cases.extend(library.cases(encoder, number, question)?);
             }
         }
     }
-    Ok(asked)
+    Ok(cases)
 }
 
 /// The pages of a trade, to be searched.
@@ -307,12 +307,12 @@ impl<'p> Library<'p> {
     }
 
     /// The examples of a question to the page of that `number`.
-    fn asked(
+    fn cases(
         &self,
         encoder: &Encoder,
         number: usize,
         question: &PageQuestion,
-    ) -> Result<Vec<Asked>, EncoderError> {
+    ) -> Result<Vec<Case>, EncoderError> {
         let context = question.before.as_deref();
         let context = context.map(|before| in_context(before, &question.text));
         let texts: Vec<String> = [question.text.clone()].into_iter().chain(context).collect();
@@ -337,7 +337,7 @@ impl<'p> Library<'p> {
         number: usize,
         question: &PageQuestion,
         gather: impl Fn(String, &[Candidate]) -> Result<Gathered, EncoderError>,
-    ) -> Result<Vec<Asked>, EncoderError> {
+    ) -> Result<Vec<Case>, EncoderError> {
         let is_of_answer =
             |line: &Candidate| line.page == number && question.answer.contains(&line.place);
         let others = found.iter().filter(|line| !is_of_answer(line));
@@ -345,7 +345,7 @@ impl<'p> Library<'p> {
         let has_answer = others.len() < found.len();
         let trade = self.pages.get(number).map_or("", |page| &page.trade);
         let all = [found].into_iter().chain(has_answer.then_some(others));
-        let asked = all.map(|candidates| {
+        let cases = all.map(|candidates| {
             let text = behind(question.before.as_deref(), &question.text).into_owned();
             let gathered = gather(text, &candidates)?;
             let is_answer: Vec<bool> = candidates.iter().map(is_of_answer).collect();
@@ -355,7 +355,7 @@ impl<'p> Library<'p> {
             };
             let holds_best = question.answer.first().is_some_and(holds);
             let holds_any = question.answer.iter().any(holds);
-            Ok(Asked {
+            Ok(Case {
                 part: part_of(trade),
                 fold: crc32fast::hash(trade.as_bytes()) % FOLDS,
                 answered: (holds_best || !holds_any).then_some(holds_best),
@@ -364,7 +364,7 @@ impl<'p> Library<'p> {
                 is_answer,
             })
         });
-        asked.collect()
+        cases.collect()
     }
 
     /// All lines, with the means of their and their pages' similarity.
@@ -428,17 +428,14 @@ mod tests {
                 &vec![tokens; candidates.len()],
             ))
         };
-        let asked = library.before(found, 0, &question, gather).unwrap();
-        let read = |asked: &Asked| {
-            let lines = asked
-                .gathered
-                .numbers()
-                .map(|at| &*asked.candidates[at].text);
+        let cases = library.before(found, 0, &question, gather).unwrap();
+        let read = |case: &Case| {
+            let lines = case.gathered.numbers().map(|at| &*case.candidates[at].text);
             lines.collect::<Vec<_>>().join(" ")
         };
-        asked
+        cases
             .iter()
-            .map(|asked| (read(asked), asked.answered))
+            .map(|case| (read(case), case.answered))
             .collect()
     }
 
