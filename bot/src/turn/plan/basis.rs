@@ -10,6 +10,7 @@ use super::super::services::{Finder, Reader};
 use super::super::{Turn, TurnError};
 use super::passages::Found;
 use crate::audience::Source;
+use crate::config::Answers;
 use crate::desk::{Completeness, Finding};
 use crate::facts::{Fact, FactKind};
 
@@ -24,7 +25,7 @@ const NEAR_THE_BEST: f32 = 0.6;
 /// Documents that an excerpt is from at most: more are not read as one answer.
 const MOST_DOCUMENTS: usize = 2;
 
-/// Pieces of the facts that a customer may read, the best first.
+/// Pieces of the facts, the best first.
 #[derive(Debug)]
 pub(in crate::turn) struct Basis {
     /// What they are pieces of.
@@ -37,9 +38,11 @@ pub(in crate::turn) struct Basis {
     near: Near,
 }
 
-/// From which similarity on a piece is good enough.
+/// How near to the question a piece must be.
 #[derive(Clone, Copy, Debug)]
 struct Near {
+    /// Whether it stands beside what records told: an answer must be certain by its similarity, too.
+    beside_records: bool,
     /// To stand beside other words.
     certain: f32,
     /// To be shown where there is no answer.
@@ -60,6 +63,8 @@ pub(in crate::turn) struct Piece {
     relevance: Option<f32>,
     /// Whether it is of a line that answers one of several questions.
     leads: bool,
+    /// Whether customers are not shown its document.
+    internal: bool,
 }
 
 /// The pages' own words on a question.
@@ -89,18 +94,22 @@ pub(super) async fn basis(
         fact.lines = finder.similarity(&found.embedding, lines).await?;
     }
     facts.extend(found.facts.iter().cloned());
-    let pieces = pieces(
-        &facts,
-        &found.answers,
-        turn.settings.voice.prompts().own_pack(),
-    );
+    // What customers are not shown, the model may know.
+    let is_for_the_model = turn.settings.config.generate.answers == Answers::Generative;
+    let readable = facts
+        .iter()
+        .filter(|fact| is_for_the_model || !fact.internal);
+    let facts: Vec<Fact> = readable.cloned().collect();
+    let pack = turn.settings.voice.prompts().own_pack();
+    let pieces = pieces(&facts, &found.answers, pack);
     let judgement = judge(turn, reader, question, &pieces).await;
     let retrieval = &turn.settings.config.retrieval;
     let near = Near {
+        beside_records: has_told,
         certain: retrieval.clear,
         worth_showing: retrieval.floor,
     };
-    Ok(Basis::new(facts, pieces, &judgement, near).beside_records(has_told))
+    Ok(Basis::new(facts, pieces, &judgement, near))
 }
 
 /// What the heads make of the question and the pieces; nothing where they fail.
@@ -120,7 +129,6 @@ async fn judge(
     let before = turn.opened.asked_before().filter(|_| question.follows);
     let candidates = pieces.iter().map(candidate).collect();
     let judged = reader.judge(&turn.reading.text, before, candidates).await;
-    turn.watch.lap("judge");
     judged.unwrap_or_else(|error| {
         // What was found stands: the reply is not lost for want of a judgement.
         tracing::warn!("what was found could not be judged: {error}");
@@ -139,35 +147,15 @@ impl Basis {
             let by_relevance = relevance(b).total_cmp(&relevance(a));
             by_relevance.then(b.similarity.total_cmp(&a.similarity))
         });
-        let basis = Self {
+        let is_clear = pieces.iter().any(|piece| piece.similarity >= near.certain);
+        let answered = judgement.answered.unwrap_or(is_clear);
+        Self {
             facts,
             pieces,
             judged: judgement.answered.is_some(),
-            answered: true,
+            answered: answered && (is_clear || !near.beside_records),
             near,
-        };
-        Self {
-            answered: judgement.answered.unwrap_or_else(|| basis.is_clear()),
-            ..basis
         }
-    }
-
-    /// The same where records may have been told: beside these an answer must be near, too.
-    fn beside_records(self, has_told: bool) -> Self {
-        Self {
-            answered: self.answered && (!has_told || self.is_clear()),
-            ..self
-        }
-    }
-
-    fn most_similar(&self) -> f32 {
-        let similar = self.pieces.iter().map(|piece| piece.similarity);
-        similar.fold(0.0, f32::max)
-    }
-
-    /// Whether a piece is so near to the question that it is likelier than not to answer it.
-    fn is_clear(&self) -> bool {
-        self.most_similar() >= self.near.certain
     }
 
     /// Whether the heads say that the facts answer the question; `None` without heads that do.
@@ -217,20 +205,28 @@ impl Basis {
     /// The pieces that may stand beside the model's words.
     pub(in crate::turn) fn certain(&self) -> impl Iterator<Item = &Piece> {
         let is_near = |piece: &&Piece| piece.similarity >= self.near.certain;
-        self.pieces.iter().filter(is_near)
+        self.quotable().filter(is_near)
+    }
+
+    /// The pieces that a customer may read.
+    fn quotable(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().filter(|piece| !piece.internal)
     }
 
     /// The best pieces' words, in the order of their pages, `budget` characters at most; `None` when none is
     /// near.
     pub(in crate::turn) fn excerpt(&self, budget: usize) -> Option<Excerpt> {
-        let best = self.pieces.first()?;
-        if !self.answered && self.most_similar() < self.near.worth_showing {
+        let best = self.quotable().next()?;
+        // What answers may be what customers are not shown.
+        let certain = self.answered && self.pieces.first().is_some_and(|first| !first.internal);
+        let is_worth_showing = |piece: &Piece| piece.similarity >= self.near.worth_showing;
+        if !certain && !self.quotable().any(is_worth_showing) {
             return None;
         }
         let mut chosen: Vec<&Piece> = Vec::new();
         let mut spent = 0;
-        let leading = self.pieces.iter().filter(|piece| piece.leads);
-        let others = self.pieces.iter().filter(|piece| self.is_near(piece, best));
+        let leading = self.quotable().filter(|piece| piece.leads);
+        let others = self.quotable().filter(|piece| self.is_near(piece, best));
         for piece in leading.chain(others) {
             let length = piece.text.chars().count();
             let fits = chosen.is_empty() || spent + length <= budget;
@@ -247,7 +243,7 @@ impl Basis {
         (!text.is_empty()).then(|| Excerpt {
             text,
             source: best.source.clone(),
-            certain: self.answered,
+            certain,
         })
     }
 
@@ -281,15 +277,13 @@ fn joins(chosen: &[&Piece], piece: &Piece) -> bool {
     documents.contains(&id(piece)) || documents.len() < MOST_DOCUMENTS
 }
 
-/// The pieces of product descriptions, and of knowledge that customers may see. Those of the lines `answers`
-/// lead.
+/// The pieces of product descriptions and of knowledge. Those of the lines `answers` lead.
 fn pieces(facts: &[Fact], answers: &[String], pack: &Pack) -> Vec<Piece> {
     let shown = facts
         .iter()
         .enumerate()
         .filter(|(_, fact)| match fact.kind {
-            FactKind::Knowledge => !fact.internal,
-            FactKind::Product => true,
+            FactKind::Knowledge | FactKind::Product => true,
             FactKind::Order | FactKind::Profile => false,
         });
     let mut pieces: Vec<Piece> = Vec::new();
@@ -304,6 +298,7 @@ fn pieces(facts: &[Fact], answers: &[String], pack: &Pack) -> Vec<Piece> {
                     similarity: *similarity,
                     relevance: None,
                     leads: answers.iter().any(|answer| answer == line),
+                    internal: fact.internal,
                 });
             }
         }
@@ -368,9 +363,10 @@ pub(in crate::turn) mod tests {
     }
 
     /// What is certain from 0.6 on, and worth showing from 0.3 on.
-    fn judged(facts: &[Fact], judgement: &Judgement) -> Basis {
+    fn judged(facts: &[Fact], judgement: &Judgement, beside_records: bool) -> Basis {
         let prompts = Prompts::builtin().unwrap();
         let near = Near {
+            beside_records,
             certain: 0.6,
             worth_showing: 0.3,
         };
@@ -380,7 +376,7 @@ pub(in crate::turn) mod tests {
 
     /// What nearness alone makes of them.
     pub(in crate::turn) fn basis_of(facts: &[Fact]) -> Basis {
-        judged(facts, &Judgement::default())
+        judged(facts, &Judgement::default(), false)
     }
 
     #[test]
@@ -392,19 +388,22 @@ pub(in crate::turn) mod tests {
     }
 
     #[test]
-    fn procedures_and_invitations_are_not_quoted() {
+    fn procedures_are_for_the_model_and_invitations_for_nobody() {
         let basis = basis_of(&facts());
         let texts = || basis.pieces.iter().map(|piece| piece.text.as_str());
         assert!(texts().all(|text| !text.contains("1-800")));
-        let titles = basis.pieces.iter().map(|piece| &piece.source);
-        let titles: Vec<&str> = titles.flatten().map(|source| &*source.title).collect();
-        assert!(titles.iter().all(|title| !title.starts_with("Internal")));
+        let passages = basis.passages(400);
+        assert!(passages.iter().any(|passage| passage.internal));
+        let titles = basis.certain().filter_map(|piece| piece.source.as_ref());
+        let titles: Vec<&str> = titles.map(|source| &*source.title).collect();
+        assert_eq!(titles, ["ATMs abroad with the Blue Account > Fees"]);
+        // The procedure is nearer: what may be quoted is perhaps not the answer.
+        assert!(!basis.excerpt(400).expect("facts").certain);
     }
 
     #[test]
     fn the_excerpt_begins_with_what_is_nearest_and_is_short() {
-        let basis = basis_of(&facts());
-        let excerpt = basis.excerpt(400).expect("facts");
+        let excerpt = basis_of(&facts()[..2]).excerpt(400).expect("facts");
         let text = &excerpt.text;
         assert!(
             text.starts_with("Foreign ATM fee: the greater of 3%"),
@@ -427,7 +426,9 @@ pub(in crate::turn) mod tests {
             relevance,
             answered: Some(true),
         };
-        let excerpt = judged(&facts(), &judgement).excerpt(400).expect("facts");
+        let excerpt = judged(&facts(), &judgement, false)
+            .excerpt(400)
+            .expect("facts");
         assert_eq!(excerpt.text, "Daily ATM limit: $500");
         let title = excerpt.source.map(|source| source.title);
         assert_eq!(title.as_deref(), Some("Blue Account at a glance"));
@@ -440,13 +441,12 @@ pub(in crate::turn) mod tests {
             answered: Some(answered),
         };
         let certain = |basis: Basis| basis.excerpt(400).expect("facts").certain;
-        assert!(!certain(judged(&facts(), &judgement(false))));
+        assert!(!certain(judged(&facts(), &judgement(false), false)));
         let mut far = facts();
         let lines = far.iter_mut().flat_map(|fact| &mut fact.lines);
         lines.for_each(|near| *near = near.min(0.4));
-        assert!(certain(judged(&far, &judgement(true))));
-        let beside = judged(&far, &judgement(true)).beside_records(true);
-        assert!(!certain(beside));
+        assert!(certain(judged(&far, &judgement(true), false)));
+        assert!(!certain(judged(&far, &judgement(true), true)));
     }
 
     #[test]

@@ -160,6 +160,10 @@ async fn judged(
     found: Found,
     decision: Decision,
 ) -> Result<Plan, TurnError> {
+    let writes = turn.settings.config.generate.answers == Answers::Generative;
+    if writes && question.same_language {
+        preview(turn, &found);
+    }
     let similarity = found.best_similarity();
     let found = beside_products(turn, finder, finding.as_ref(), found).await?;
     let basis = basis(turn, (finder, reader), question, finding.as_ref(), &found).await?;
@@ -173,10 +177,6 @@ async fn judged(
             documents: found.documents,
             ..ready(turn, decision)?
         }));
-    }
-    let writes = turn.settings.config.generate.answers == Answers::Generative;
-    if writes && question.same_language {
-        preview(turn, &found);
     }
     let assignment = prompt::assign(turn, question, decision, finding, (found, basis))?;
     turn.watch.lap("compose");
