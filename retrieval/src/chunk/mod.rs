@@ -3,7 +3,8 @@
 //! A document is cut at its headings. A section too long is cut further where Markdown allows,
 //! between blocks before sentences before words; a section too short joins its neighbour. Nothing
 //! is lost, invented or reordered: a passage's text is a slice of the document, except that a
-//! table's header is repeated where the table goes on. Lengths are in characters.
+//! table's header is repeated where the table goes on, and that comments are left out. Lengths are
+//! in characters.
 
 mod blocks;
 mod outline;
@@ -11,7 +12,7 @@ mod outline;
 use serde::{Deserialize, Serialize};
 
 pub use blocks::{Block, blocks};
-use outline::{Outline, Piece, characters, slice};
+use outline::{Outline, Piece, characters, slice, without_comments};
 
 /// Something to be known: an article, a policy, a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,9 +105,10 @@ pub fn chunk(document: &Document) -> Vec<Passage> {
 /// Cuts a document into passages of a given length.
 #[must_use]
 pub fn chunk_to(document: &Document, length: PassageLength) -> Vec<Passage> {
-    let outline = Outline::of(&document.content);
-    let pieces = outline.pieces(&document.content, length);
-    let groups = join_short(pieces, &document.content, length);
+    let content = without_comments(&document.content);
+    let outline = Outline::of(&content);
+    let pieces = outline.pieces(&content, length);
+    let groups = join_short(pieces, &content, length);
     let passages = groups
         .into_iter()
         .enumerate()
@@ -114,7 +116,7 @@ pub fn chunk_to(document: &Document, length: PassageLength) -> Vec<Passage> {
             document: document.id.clone(),
             ordinal: u32::try_from(place).unwrap_or(u32::MAX),
             title: document.title.clone(),
-            text: outline.text(&group, &document.content, length),
+            text: outline.text(&group, &content, length),
             headings: without_title(group.headings, &document.title),
             url: document.url.clone(),
             language: document.language.clone(),
@@ -196,6 +198,16 @@ mod tests {
         (0..count)
             .map(|number| format!("This is the sentence number {number} of many. "))
             .collect()
+    }
+
+    #[test]
+    fn what_no_reader_of_the_page_sees_is_no_part_of_it() {
+        let content = "Thirty days.<!-- Ask for the card. --> Free of charge.\n\n\
+                       <!--\nSay nothing\n\n## of this.\n-->\n\nWrite `<!-- so -->`.\n\n<!-- to the end";
+        assert_eq!(
+            texts(content),
+            ["Thirty days. Free of charge.\n\n\n\nWrite `<!-- so -->`."]
+        );
     }
 
     #[test]

@@ -1,11 +1,42 @@
 //! Where a Markdown document may be cut: its sections and tables. All ranges are in bytes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use text_splitter::{ChunkConfig, MarkdownSplitter};
 
 use super::PassageLength;
+
+/// Where a comment of HTML begins and ends.
+const COMMENT: (&str, &str) = ("<!--", "-->");
+
+/// A document without the comments in it, which no reader of its page sees. What is code stays.
+pub(super) fn without_comments(content: &str) -> Cow<'_, str> {
+    if !content.contains(COMMENT.0) {
+        return Cow::Borrowed(content);
+    }
+    let mut seen = String::with_capacity(content.len());
+    let mut read = 0;
+    for (event, range) in Parser::new_ext(content, Options::ENABLE_TABLES).into_offset_iter() {
+        if !matches!(event, Event::Start(Tag::HtmlBlock) | Event::InlineHtml(_)) {
+            continue;
+        }
+        while let Some(begin) = find(content, COMMENT.0, read.max(range.start)..range.end) {
+            seen.push_str(content.get(read..begin).unwrap_or_default());
+            let end = find(content, COMMENT.1, begin..range.end);
+            read = end.map_or(range.end, |end| end + COMMENT.1.len());
+        }
+    }
+    seen.push_str(content.get(read..).unwrap_or_default());
+    Cow::Owned(seen)
+}
+
+/// Where `text` begins within a range of the content.
+fn find(content: &str, text: &str, range: Range<usize>) -> Option<usize> {
+    let found = content.get(range.clone())?.find(text)?;
+    Some(range.start + found)
+}
 
 /// Where sections and tables lie in a document.
 #[derive(Default)]
