@@ -72,7 +72,7 @@ eval: setup test-models ## Plays labelled dialogues and prints the figures
 	$(EVALS) replay $(DIALOGUES) --world $(WORLD) --data $(DATA)
 
 bench: build ## Memory per open connection of a running server, and the local model's speed
-	@$(FRONTDESK) models fetch; \
+	@$(FRONTDESK) models fetch && $(FRONTDESK) models fetch reply; \
 	data=$$(mktemp -d); \
 	FRONTDESK__DATA__DIR=$$data FRONTDESK__SERVER__LISTEN=127.0.0.1:$(BENCH_PORT) \
 		$(FRONTDESK) run & server=$$!; \
@@ -106,7 +106,7 @@ setup-tests:
 	$(call timed,setup,bot/setup.sh --tests)
 
 test-models: build
-	$(call timed,models,$(FRONTDESK) models fetch; $(FRONTDESK) models fetch smollm2 encoder-small)
+	$(call timed,models,$(FRONTDESK) models fetch; $(FRONTDESK) models fetch reply smollm2 encoder-small)
 
 test-rust: widget
 	$(call timed,Rust tests,bot/postgres.sh cargo $(RUST_TESTS) --release --workspace)

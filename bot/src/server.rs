@@ -377,6 +377,10 @@ pub(crate) fn engine_config(
 fn load_generator(config: &Config, models: &ModelStore) -> Result<Loaded, StartError> {
     let generate = &config.generate;
     match generate.backend {
+        Backend::Local if !generate.loads_a_model() => {
+            tracing::info!("the pages answer in their own words: no language model is loaded");
+            Ok(Loaded::None)
+        }
         Backend::Local => {
             let engine = Engine::start(engine_config(config, models)?)?;
             Ok(Loaded::Local(engine))

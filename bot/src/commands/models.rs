@@ -84,12 +84,14 @@ fn fetch(config: &Config, store: &ModelStore, names: &[String]) -> anyhow::Resul
 
 /// All files that the configuration needs: those that it does not choose, and its choices.
 fn wanted(config: &Config, store: &ModelStore) -> Vec<String> {
-    let chosen = [&config.models.encoder, &config.models.reply];
+    let reply = &config.models.reply;
+    let reply = config.generate.loads_a_model().then_some(reply);
+    let chosen = std::iter::once(&config.models.encoder).chain(reply);
     let defaults = Models::default();
     let defaults = [&defaults.encoder, &defaults.reply].map(String::as_str);
     let needed = store.registry().needed();
     let fixed = needed.filter(|name| !defaults.contains(name));
-    let chosen = chosen.into_iter().map(String::as_str);
+    let chosen = chosen.map(String::as_str);
     let chosen = chosen.filter(|name| !Path::new(name).is_file());
     fixed.chain(chosen).map(str::to_owned).collect()
 }

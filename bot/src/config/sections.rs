@@ -188,6 +188,9 @@ pub struct Generate {
     /// Whose words answer what the pages answer: `extractive`, the pages' own; `generative`, the model's,
     /// written from them.
     pub answers: Answers,
+    /// Languages, by their tags, that the model translates the pages' words into; `*` is all of them. A small
+    /// model turns the sense around too often, and nothing here could tell.
+    pub translate: Vec<String>,
     /// Model name at the remote servers.
     pub model: Option<String>,
     /// API key of the remote servers.
@@ -231,12 +234,27 @@ pub struct Generate {
     pub seed: u32,
 }
 
+impl Generate {
+    /// Whether the model translates the pages' words into a language.
+    pub(crate) fn translates_into(&self, language: &str) -> bool {
+        let is_named = |tag: &String| tag == language || tag == "*";
+        self.backend != Backend::None && self.translate.iter().any(is_named)
+    }
+
+    /// Whether a model of this machine has anything to write.
+    pub(crate) fn loads_a_model(&self) -> bool {
+        let writes = self.answers == Answers::Generative || !self.translate.is_empty();
+        self.backend == Backend::Local && writes
+    }
+}
+
 impl Default for Generate {
     fn default() -> Self {
         Self {
             backend: Backend::Local,
             url: Vec::new(),
             answers: Answers::default(),
+            translate: Vec::new(),
             model: None,
             api_key: None,
             slots: None,

@@ -38,20 +38,28 @@ async fn what_is_near_and_does_not_answer_is_told_with_a_caution() {
 #[tokio::test]
 async fn the_pages_words_are_translated_and_marked_so() {
     let translation = "Jede Lampe hat 5 Jahre Garantie auf Material und Verarbeitung.";
-    let ask = async |translation: &str| {
+    let ask = async |translation: &str, into: &[&str]| {
         let mut shop = Shop::new().with_page("Warranty", WARRANTY, 0.7);
         shop.meaning.language = "de";
-        let shop = shop.writing(translation).quoting();
+        let mut shop = shop.writing(translation).quoting();
+        shop.config.generate.translate = into.iter().map(|tag| (*tag).to_owned()).collect();
         shop.ask("Wie lange gilt die Garantie?").await
     };
-    let outcome = ask(translation).await;
+    // A model translates only where it is told to.
+    for into in [&[][..], &["fr"]] {
+        let outcome = ask(translation, into).await;
+        assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
+    }
+    let outcome = ask(translation, &["*"]).await;
+    assert!(outcome.text().contains(translation), "{}", outcome.text());
+    let outcome = ask(translation, &["de"]).await;
     assert!(outcome.text().contains(translation), "{}", outcome.text());
     assert!(outcome.text().contains("übersetzt"), "{}", outcome.text());
     let record = &outcome.finished.as_ref().unwrap().outcome.record;
     assert_eq!(record["translation"], translation);
     assert_eq!(record["quoted"], WARRANTY);
     // A value that is lost costs the translation.
-    let outcome = ask("Jede Lampe hat eine lange Garantie.").await;
+    let outcome = ask("Jede Lampe hat eine lange Garantie.", &["de"]).await;
     assert!(outcome.text().contains(WARRANTY), "{}", outcome.text());
     assert!(!outcome.text().contains("übersetzt"), "{}", outcome.text());
 }

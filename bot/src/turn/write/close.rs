@@ -13,7 +13,6 @@ use super::Reply;
 use super::missing::{Expected, Missing};
 use super::translate::translate;
 use crate::audience::Source;
-use crate::config::Backend;
 
 /// What was said, and how it ended.
 #[derive(Debug)]
@@ -113,9 +112,8 @@ pub(super) async fn close(
 /// seconds for.
 fn longest_quotation(turn: &Turn<'_>) -> usize {
     let config = &turn.settings.config;
-    let will_be_translated = config.generate.backend != Backend::None
-        && turn.language() != turn.settings.voice.fallback();
-    if will_be_translated {
+    let is_foreign = turn.language() != turn.settings.voice.fallback();
+    if is_foreign && config.generate.translates_into(turn.language()) {
         config.retrieval.fact_chars / 2
     } else {
         config.retrieval.fact_chars
@@ -167,6 +165,10 @@ async fn translated(
     text: &str,
     source: Option<&Source>,
 ) -> Result<Option<String>, TurnError> {
+    let config = &turn.settings.config.generate;
+    if !config.translates_into(turn.language()) {
+        return Ok(None);
+    }
     let is_foreign = turn.language() != turn.settings.voice.fallback();
     if is_foreign && let Some(source) = source {
         turn.audible.preview(text.to_owned(), source.clone());
