@@ -1,3 +1,8 @@
-//! How customers reach Frontdesk: one module a platform.
+//! How customers reach Frontdesk: one module a platform, behind the seam of [`channel`].
 
+pub mod channel;
+mod signature;
+pub mod telegram;
+pub mod text;
 pub mod web;
+pub mod webhook;
