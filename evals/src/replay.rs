@@ -267,6 +267,7 @@ mod tests {
             thread: id.to_string(),
             customer: None,
             language: None,
+            pushed: false,
             at,
         };
         store.open_conversation(new, None).await.unwrap();

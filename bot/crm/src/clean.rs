@@ -146,6 +146,29 @@ without_text!(
     Visibility,
 );
 
+impl Clean for DeliveryOutcome {
+    type Cleaned = Self;
+
+    fn clean(self) -> Self {
+        match self {
+            Self::Parts { parts, until } => Self::Parts {
+                parts: parts.clean(),
+                until,
+            },
+            Self::Sent { parts } => Self::Sent {
+                parts: parts.clean(),
+            },
+            Self::Later { due_at, error } => Self::Later {
+                due_at,
+                error: error.clean(),
+            },
+            Self::Dead { error } => Self::Dead {
+                error: error.clean(),
+            },
+        }
+    }
+}
+
 /// Cleans field by field; a new field that is not named here does not compile.
 macro_rules! records {
     ($($record:ident { $($field:ident),+ $(,)? })+) => {$(
@@ -161,7 +184,9 @@ macro_rules! records {
 }
 
 records! {
-    NewConversation { id, channel, thread, customer, language, at }
+    NewConversation { id, channel, thread, customer, language, pushed, at }
+    ClaimDeliveries { channel, limit, at, until }
+    SettleDelivery { conversation, seq, token, outcome }
     StateChange { conversation, from, to, notice, at }
     AcceptMessage { conversation, client_id, text, pressed, at }
     NewMessage { author, text, sources, quick_replies }

@@ -19,6 +19,7 @@ pub(crate) fn opening(number: u128) -> NewConversation {
         thread: format!("thread {number}"),
         customer: None,
         language: None,
+        pushed: false,
         at: Millis(1),
     }
 }

@@ -169,6 +169,7 @@ async fn what_was_acknowledged_survives_a_killed_server_and_is_answered_once() {
             thread: id.to_string(),
             customer: None,
             language: None,
+            pushed: false,
             at: Millis(1),
         };
         let opened = store.open_conversation(new, None).await.unwrap();

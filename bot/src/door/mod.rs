@@ -106,6 +106,7 @@ impl Door {
             thread: arrival.thread.map_or_else(|| id.to_string(), str::to_owned),
             customer: known.as_ref().map(|customer| customer.id.clone()),
             language: Some(language),
+            pushed: false,
             at: self.clock.now(),
         };
         let greeting = NewMessage::text(Author::Bot, greeting);

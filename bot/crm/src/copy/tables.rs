@@ -124,6 +124,7 @@ pub(crate) static TABLES: &[Table] = &[
             Kind::Int => "state_since" "state_seq";
             Kind::Json(plain) => "memory";
             Kind::Int => "last_seq" "answered_seq" "created_at";
+            Kind::Bool => "pushed";
         },
     ),
     table(
@@ -135,6 +136,17 @@ pub(crate) static TABLES: &[Table] = &[
             Kind::Text => "author" "text" "client_id" "pressed";
             Kind::Json(plain) => "sources" "quick_replies";
             Kind::Int => "at";
+        },
+    ),
+    table(
+        "deliveries",
+        2,
+        columns! {
+            Kind::Text => "conversation";
+            Kind::Int => "seq";
+            Kind::Text => "channel" "state" "error";
+            Kind::Int => "due_at" "claimed_until" "token" "tries" "at";
+            Kind::Json(plain) => "parts";
         },
     ),
     table(

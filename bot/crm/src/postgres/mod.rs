@@ -25,6 +25,13 @@ macro_rules! for_update {
     };
 }
 
+/// The same without rows that another transaction has taken.
+macro_rules! skip_locked {
+    ($query:literal) => {
+        concat!($query, " FOR UPDATE SKIP LOCKED")
+    };
+}
+
 #[cfg(test)]
 pub(crate) mod place;
 #[path = "../sql/mod.rs"]

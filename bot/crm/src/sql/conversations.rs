@@ -12,6 +12,7 @@ pub(crate) async fn open(
     new: NewConversation,
     greeting: Option<NewMessage>,
 ) -> Result<Opened, Fault> {
+    let pushed = new.pushed;
     let conversation = Conversation {
         id: new.id,
         channel: new.channel,
@@ -24,7 +25,7 @@ pub(crate) async fn open(
         answered_seq: 0,
         created_at: new.at,
     };
-    if !insert(tx, &conversation).await? {
+    if !insert(tx, &conversation, pushed).await? {
         let Conversation {
             id,
             channel,
@@ -53,11 +54,11 @@ pub(crate) async fn open(
 }
 
 /// Inserts the row, unless its id is taken or its thread has a conversation.
-async fn insert(tx: &mut Tx, conversation: &Conversation) -> Result<bool, Fault> {
+async fn insert(tx: &mut Tx, conversation: &Conversation, pushed: bool) -> Result<bool, Fault> {
     let inserted = sqlx::query(
         "INSERT INTO conversations (id, channel, thread, customer, state, state_since, state_seq,
-                                    language, memory, last_seq, answered_seq, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, 0, 0, $6)
+                                    language, memory, last_seq, answered_seq, created_at, pushed)
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, 0, 0, $6, $9)
          ON CONFLICT DO NOTHING",
     )
     .bind(Text(conversation.id))
@@ -68,6 +69,7 @@ async fn insert(tx: &mut Tx, conversation: &Conversation) -> Result<bool, Fault>
     .bind(conversation.created_at.0)
     .bind(&conversation.language)
     .bind(Json(&conversation.memory))
+    .bind(pushed)
     .execute(&mut **tx)
     .await?;
     Ok(inserted.rows_affected() == 1)

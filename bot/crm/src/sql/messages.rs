@@ -4,7 +4,7 @@ use sqlx::types::{Json, Text};
 
 use super::conversations::load;
 use super::states::set_answered;
-use super::{Pool, Tx};
+use super::{Pool, Tx, deliveries};
 use crate::error::{CrmError, Fault};
 use crate::types::*;
 
@@ -58,6 +58,7 @@ pub(crate) async fn append(
         at,
     };
     insert(tx, conversation, &message).await?;
+    deliveries::put(tx, conversation, message.seq, at).await?;
     Ok(message)
 }
 

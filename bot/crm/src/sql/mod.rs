@@ -1,7 +1,7 @@
 //! The SQL, written once and compiled twice: as part of `sqlite` and as part of `postgres`.
 //!
 //! The parent module says which database `Db` is and defines what differs: how a transaction
-//! begins, the macro `for_update!`, how JSON becomes text, and what an error means. Placeholders are `$1`, `$2`..., which
+//! begins, the macros `for_update!` and `skip_locked!`, how JSON becomes text, and what an error means. Placeholders are `$1`, `$2`..., which
 //! both databases read; integers are bound as `i16` or `i64`; JSON goes through
 //! [`Json`](sqlx::types::Json).
 //!
@@ -13,6 +13,7 @@ pub(crate) mod company;
 pub(crate) mod conversations;
 pub(crate) mod copying;
 pub(crate) mod customers;
+pub(crate) mod deliveries;
 pub(crate) mod events;
 #[cfg(test)]
 mod exchange;

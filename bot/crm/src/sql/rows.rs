@@ -40,6 +40,21 @@ impl FromRow<'_, Row> for Message {
     }
 }
 
+impl FromRow<'_, Row> for Undelivered {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            conversation: row.try_get::<Text<_>, _>("conversation")?.0,
+            seq: row.try_get("seq")?,
+            channel: row.try_get("channel")?,
+            state: row.try_get::<Text<_>, _>("state")?.0,
+            due_at: Millis(row.try_get("due_at")?),
+            tries: row.try_get("tries")?,
+            error: row.try_get("error")?,
+            at: Millis(row.try_get("at")?),
+        })
+    }
+}
+
 impl FromRow<'_, Row> for Outcome {
     fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {

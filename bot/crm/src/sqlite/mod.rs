@@ -25,6 +25,13 @@ macro_rules! for_update {
     };
 }
 
+/// The same without rows that another transaction has taken: none has.
+macro_rules! skip_locked {
+    ($query:literal) => {
+        $query
+    };
+}
+
 #[cfg(test)]
 pub(crate) mod place;
 #[path = "../sql/mod.rs"]

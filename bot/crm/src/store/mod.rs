@@ -60,6 +60,7 @@ macro_rules! read_with {
 mod company;
 mod conversations;
 mod customers;
+mod deliveries;
 mod records;
 
 /// The CRM store. Clones share the same connections.

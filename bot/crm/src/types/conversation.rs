@@ -67,6 +67,8 @@ pub struct NewConversation {
     pub customer: Option<CustomerId>,
     /// BCP 47 tag of the language that it is expected in, where that is known.
     pub language: Option<String>,
+    /// Whether what is said there is put into the outbox (a messaging platform), or fetched (the widget).
+    pub pushed: bool,
     /// Start.
     pub at: Millis,
 }

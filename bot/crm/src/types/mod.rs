@@ -5,10 +5,12 @@
 
 mod company;
 mod conversation;
+mod delivery;
 mod ids;
 mod money;
 
 pub use company::*;
 pub use conversation::*;
+pub use delivery::*;
 pub use ids::*;
 pub use money::{Money, MoneyError};
