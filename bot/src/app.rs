@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crm::Store;
 
 use crate::auth::ConversationKeys;
+use crate::channels::Channels;
 use crate::config::Config;
 use crate::door::{Dispatcher, Door};
 use crate::library::Library;
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub services: Arc<Services>,
     /// The index.
     pub library: Arc<Library>,
+    /// Accounts on messaging platforms.
+    pub channels: Arc<Channels>,
     /// Names of conversations.
     pub keys: Arc<ConversationKeys>,
     /// Open WebSocket connections.

@@ -48,6 +48,8 @@ enum Command {
     Remove(commands::remove::RemoveArgs),
     /// Move the CRM store between SQLite and PostgreSQL
     Store(commands::store::StoreArgs),
+    /// Show the messages that no platform has taken yet, or send them once more
+    Deliveries(commands::deliveries::DeliveriesArgs),
     /// Build the search index anew beside the one in use, and switch over
     Index,
     /// Train the classifier's heads on your own labelled messages
@@ -97,6 +99,7 @@ impl Cli {
                 Command::Export(args) => commands::export::run(&config, &args).await,
                 Command::Remove(args) => commands::remove::run(&config, &args).await,
                 Command::Store(args) => commands::store::run(&config, &args).await,
+                Command::Deliveries(args) => commands::deliveries::run(&config, &args).await,
                 Command::Index => commands::index::run(&config).await,
                 Command::Train(args) => commands::train::run(&config, &args),
                 Command::Models(args) => commands::models::run(&config, &args),

@@ -3,8 +3,10 @@
 //!
 //! The settings of the server are read from the environment here and nowhere else.
 
+mod channels;
 mod sections;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -14,6 +16,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use generate::{CacheType, FlashAttention, LEAST_CONTEXT_TOKENS, MOST_SLOTS, STEP_TOKENS};
 use serde::{Deserialize, Serialize};
 
+pub use channels::Channel;
 pub use sections::*;
 
 /// Most replies that remote servers are asked for at once.
@@ -77,6 +80,8 @@ pub struct Config {
     pub understand: Understand,
     /// Finding facts.
     pub retrieval: Retrieval,
+    /// Accounts on messaging platforms, by names of one's own: `[channels.shop]`.
+    pub channels: BTreeMap<String, Channel>,
     /// When to answer, refuse or hand over.
     pub policy: Policy,
     /// Templates.
@@ -136,6 +141,7 @@ impl Config {
         let all = [
             self.identity_checks(),
             self.server_checks(),
+            self.channel_checks(),
             self.generate_checks(),
             self.range_checks(),
         ];
@@ -189,6 +195,21 @@ impl Config {
                 "server.max_frame_bytes must be at least 1024",
             ),
         ]
+    }
+
+    fn channel_checks(&self) -> Vec<Check> {
+        let is_plain = |name: &String| {
+            let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
+            !name.is_empty() && name.chars().all(is_plain)
+        };
+        let names = self.channels.keys().map(|name| {
+            let problem = format!("channels.{name}: a name has letters, digits, - and _ only");
+            Check::new(is_plain(name), problem)
+        });
+        let keys = crate::channels::connect(self).err();
+        let keys = keys.into_iter().flat_map(|error| error.problems);
+        let keys = keys.map(|problem| Check::new(false, problem));
+        names.chain(keys).collect()
     }
 
     fn generate_checks(&self) -> Vec<Check> {

@@ -7,6 +7,7 @@ mod app;
 mod audience;
 pub mod auth;
 mod bench;
+mod channels;
 pub mod cli;
 mod clock;
 mod commands;
@@ -29,8 +30,9 @@ pub mod world;
 pub use http::chat::protocol;
 
 pub use config::{
-    Answers, Auth, Backend, Company, Config, ConfigError, Data, Demo, Generate, Log, LogFormat,
-    Models, Policy, PromptsConfig, Retrieval, Secret, Server as ServerConfig, Understand,
+    Answers, Auth, Backend, Channel, Company, Config, ConfigError, Data, Demo, Generate, Log,
+    LogFormat, Models, Policy, PromptsConfig, Retrieval, Secret, Server as ServerConfig,
+    Understand,
 };
 pub use currency::Currency;
 pub use library::INDEX_LAYOUT;

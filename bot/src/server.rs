@@ -23,6 +23,7 @@ use understand::{Heads, HeadsError, Understander};
 use crate::app::{App, Connections};
 use crate::audience::Hub;
 use crate::auth::ConversationKeys;
+use crate::channels;
 use crate::clock::{Clock, OnDay, SystemClock};
 use crate::config::{Backend, Config, ConfigError, Secret};
 use crate::desk::Catalogue;
@@ -89,6 +90,9 @@ pub enum StartError {
     /// The demo world.
     #[error(transparent)]
     World(#[from] WorldError),
+    /// What messaging platforms are called with.
+    #[error("no HTTP client can be made: {0}")]
+    HttpClient(#[from] reqwest::Error),
     /// Starting was cut off.
     #[error("the start was interrupted")]
     Interrupted,
@@ -125,6 +129,7 @@ impl Server {
             tracing::info!("taking up {taken_up} conversations that were left unanswered");
         }
         jobs::start(&app);
+        channels::start(&app)?;
         let shutdown = app.shutdown.clone();
         let service = router(app.clone());
         // Frames are small and answer one another: held back to be sent together, they would wait
@@ -253,7 +258,7 @@ async fn build(config: Config, store: Store, keys: ConversationKeys) -> Result<A
             config: Arc::new(config),
         },
     });
-    Ok(open_door(store, services, hub, clock, library, keys))
+    open_door(store, services, hub, clock, library, keys)
 }
 
 fn open_door(
@@ -263,10 +268,11 @@ fn open_door(
     clock: Arc<dyn Clock>,
     library: Arc<Library>,
     keys: ConversationKeys,
-) -> App {
+) -> Result<App, StartError> {
     let answers: Arc<dyn Answers> = Arc::clone(&services) as _;
     let dispatcher = Dispatcher::new(answers, Arc::clone(&hub), Arc::clone(&clock));
     let config = Arc::clone(&services.settings.config);
+    let channels = channels::connect(&config)?;
     let door = Door {
         store: store.clone(),
         hub,
@@ -275,18 +281,19 @@ fn open_door(
         clock,
         max_message_chars: config.server.max_message_chars,
     };
-    App {
+    Ok(App {
         config,
         store,
         door: Arc::new(door),
         dispatcher,
         services,
         library,
+        channels: Arc::new(channels),
         keys: Arc::new(keys),
         connections: Connections::default(),
         shutdown: CancellationToken::new(),
         tracker: TaskTracker::new(),
-    }
+    })
 }
 
 /// The templates and packs that `config` names.

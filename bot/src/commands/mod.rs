@@ -2,6 +2,7 @@
 
 pub(crate) mod bench;
 pub(crate) mod config;
+pub(crate) mod deliveries;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod index;

@@ -6,6 +6,8 @@
 
 mod dispatch;
 mod error;
+mod intake;
+mod outbox;
 
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use crm::{
 
 pub(crate) use dispatch::{Answers, Dispatcher};
 pub(crate) use error::DoorError;
+pub(crate) use outbox::Outbox;
 
 use crate::audience::{Event, Hub, Listener, Said};
 use crate::clock::Clock;
@@ -56,6 +59,8 @@ pub(crate) struct Arrival<'a> {
     pub identity: Option<&'a CustomerId>,
     /// BCP 47 tag of the language to greet in.
     pub language: Option<&'a str>,
+    /// Whether the channel sends what is said, or the client fetches it.
+    pub pushed: bool,
 }
 
 /// A conversation that was opened, or taken up again.
@@ -87,6 +92,21 @@ impl Door {
     /// # Errors
     /// [`DoorError::Unknown`] where the thread's conversation is another customer's.
     pub(crate) async fn open(&self, arrival: &Arrival<'_>) -> Result<Entered, DoorError> {
+        match self.begin(arrival).await? {
+            Opened::New {
+                conversation,
+                greeting,
+            } => Ok(Entered {
+                listener: self.hub.listen(conversation.id),
+                messages: greeting.into_iter().map(|greeting| *greeting).collect(),
+                conversation,
+            }),
+            Opened::Known(conversation) => self.resume(conversation.id, arrival.identity, 0).await,
+        }
+    }
+
+    /// Opens the conversation of a thread with its greeting, or finds it.
+    async fn begin(&self, arrival: &Arrival<'_>) -> Result<Opened, DoorError> {
         // Somebody proved to be who the CRM does not know yet is a visitor with no records.
         let known = match arrival.identity {
             Some(id) => self.store.find_customer(id).await?,
@@ -106,21 +126,12 @@ impl Door {
             thread: arrival.thread.map_or_else(|| id.to_string(), str::to_owned),
             customer: known.as_ref().map(|customer| customer.id.clone()),
             language: Some(language),
-            pushed: false,
+            pushed: arrival.pushed,
             at: self.clock.now(),
         };
         let greeting = NewMessage::text(Author::Bot, greeting);
-        match self.store.open_conversation(new, Some(greeting)).await? {
-            Opened::New {
-                conversation,
-                greeting,
-            } => Ok(Entered {
-                listener: self.hub.listen(conversation.id),
-                messages: greeting.into_iter().map(|greeting| *greeting).collect(),
-                conversation,
-            }),
-            Opened::Known(conversation) => self.resume(conversation.id, arrival.identity, 0).await,
-        }
+        let opened = self.store.open_conversation(new, Some(greeting));
+        Ok(opened.await?)
     }
 
     /// Takes up a conversation after the message `after`: what was missed, and what is said from now

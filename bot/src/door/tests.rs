@@ -11,6 +11,7 @@ fn arrival<'a>(thread: Option<&'a str>, identity: Option<&'a CustomerId>) -> Arr
         thread,
         identity,
         language: None,
+        pushed: false,
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use connectors::channel::HookError;
 use serde_json::json;
 
 /// Why a request is not served. The texts are fit for a client.
@@ -17,6 +18,15 @@ pub(super) enum ApiError {
     /// No such demo customer.
     #[error("there is no such customer")]
     UnknownCustomer,
+    /// No such channel.
+    #[error("there is no such channel; add it to the configuration under `channels`")]
+    UnknownChannel,
+    /// A hook's request is not what it should be.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// A hook's event could not be stored.
+    #[error(transparent)]
+    Door(#[from] crate::door::DoorError),
     /// The store failed.
     #[error("the store is not available just now")]
     Store(#[from] crm::CrmError),
@@ -31,6 +41,11 @@ impl IntoResponse for ApiError {
             Self::TooManyConnections => (StatusCode::SERVICE_UNAVAILABLE, "too_many_connections"),
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, "foreign_origin"),
             Self::UnknownCustomer => (StatusCode::NOT_FOUND, "unknown_customer"),
+            Self::UnknownChannel => (StatusCode::NOT_FOUND, "unknown_channel"),
+            Self::Hook(HookError::BadSignature) => (StatusCode::UNAUTHORIZED, "bad_signature"),
+            Self::Hook(HookError::WrongTime) => (StatusCode::UNAUTHORIZED, "wrong_time"),
+            Self::Hook(HookError::Malformed) => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::Door(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),
             Self::Token(_) => (StatusCode::INTERNAL_SERVER_ERROR, "no_token"),
         };

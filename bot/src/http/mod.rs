@@ -4,6 +4,7 @@ pub(crate) mod chat;
 mod demo;
 mod error;
 mod health;
+mod hooks;
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -29,6 +30,7 @@ const MOST_TIME: Duration = Duration::from_secs(30);
 pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/v1/chat", get(chat::chat))
+        .route("/hooks/{platform}/{account}", post(hooks::receive))
         .route(
             "/frontdesk.js",
             get(|headers| asset("frontdesk.js".into(), headers)),

@@ -187,6 +187,7 @@ impl Session {
             thread: None,
             identity,
             language,
+            pushed: false,
         };
         let entered = self.door.open(&arrival).await?;
         let name = self.keys.name(entered.conversation.id);

@@ -1,0 +1,59 @@
+//! The hooks that messaging platforms call. What is signed wrongly is never stored; what is stored is answered
+//! afterwards, for platforms wait seconds at most.
+
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use connectors::channel::{Hook, HookError};
+
+use super::error::ApiError;
+use crate::app::App;
+use crate::channels;
+use crate::door::DoorError;
+
+/// A platform tells what happened.
+pub(super) async fn receive(
+    State(app): State<App>,
+    Path((platform, account)): Path<(String, String)>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, ApiError> {
+    let channel = channels::name(&platform, &account);
+    let connector = app.channels.get(&channel).ok_or(ApiError::UnknownChannel)?;
+    let received = connector.receive(&Hook {
+        url: &uri.to_string(),
+        headers: &headers,
+        body: &body,
+        at: app.door.clock.now().0 / 1000,
+    });
+    let received = received.inspect_err(|error| count(&channel, error))?;
+    for event in received.events {
+        match app.door.take_in(&channel, event).await {
+            Ok(()) => {}
+            // Not stored: the platform is to tell it again.
+            Err(error @ DoorError::Unavailable(_)) => return Err(error.into()),
+            Err(error) => tracing::info!(channel, "an event is passed over: {error}"),
+        }
+    }
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok(match received.reply {
+        Some(reply) => (json, reply).into_response(),
+        None => StatusCode::OK.into_response(),
+    })
+}
+
+fn count(channel: &str, error: &HookError) {
+    let reason = match error {
+        HookError::BadSignature => "signature",
+        HookError::WrongTime => "time",
+        HookError::Malformed => "malformed",
+    };
+    let labels = [
+        ("channel", channel.to_owned()),
+        ("reason", reason.to_owned()),
+    ];
+    metrics::counter!("frontdesk_hooks_refused_total", &labels).increment(1);
+    tracing::warn!(channel, "a request to a hook is refused: {error}");
+}
