@@ -123,6 +123,8 @@ pub struct Incoming {
     pub thread: String,
     /// Whose doing it is.
     pub sender: Sender,
+    /// Whether nobody else reads the conversation: in a group no customer's records are told.
+    pub private: bool,
     /// When, in seconds of Unix time; `None` where the platform does not say.
     pub at: Option<i64>,
     /// What happened.

@@ -19,6 +19,8 @@ use crate::signature::same;
 use crate::text::{Length, Unit};
 
 const SECRET: &str = "x-telegram-bot-api-secret-token";
+/// The kind of a chat between one person and the bot.
+const PRIVATE: &str = "private";
 
 /// A bot.
 pub struct Telegram {
@@ -103,7 +105,7 @@ impl Telegram {
     /// name. `None` where it is not for the bot.
     fn said_to_us(&self, message: &Message) -> Option<String> {
         let text = message.words();
-        if message.chat.kind == "private" {
+        if message.chat.kind == PRIVATE {
             return Some(text.to_owned());
         }
         let name = format!("@{}", self.in_groups.as_ref()?);
@@ -153,6 +155,7 @@ impl Telegram {
             id,
             thread: message.thread(),
             sender: from.sender(),
+            private: message.chat.kind == PRIVATE,
             at: Some(message.date),
             what,
         })
@@ -469,6 +472,7 @@ impl Press {
             id,
             thread: message.thread(),
             sender: self.from.sender(),
+            private: message.chat.kind == PRIVATE,
             at: None, // When its message was sent is not when it was pressed.
             what: What::Press {
                 reply: self.data?,
@@ -480,13 +484,14 @@ impl Press {
 
 impl Membership {
     fn event(self, id: String) -> Option<Incoming> {
-        if self.chat.kind != "private" {
+        if self.chat.kind != PRIVATE {
             return None;
         }
         Some(Incoming {
             id,
             thread: self.chat.id.to_string(),
             sender: self.from.sender(),
+            private: true,
             at: Some(self.date),
             what: match self.new_chat_member.status.as_str() {
                 "kicked" => What::Blocked,

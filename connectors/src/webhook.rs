@@ -346,6 +346,7 @@ impl Body {
                 name: self.user.name,
                 language: self.user.language,
             },
+            private: true,
             at: self
                 .at
                 .and_then(|at| at.parse().ok())

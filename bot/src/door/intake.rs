@@ -65,7 +65,11 @@ impl Door {
 
     /// The thread's conversation, opened anew where it was ended: a platform's thread goes on.
     async fn thread(&self, channel: &str, told: &Told) -> Result<Conversation, DoorError> {
-        let identity = self.store.find_identity(channel, &told.sender.id).await?;
+        // What a group reads is nobody's own.
+        let identity = match told.private {
+            true => self.store.find_identity(channel, &told.sender.id).await?,
+            false => None,
+        };
         let arrival = Arrival {
             channel,
             thread: Some(&told.thread),
@@ -77,6 +81,13 @@ impl Door {
             Opened::New { conversation, .. } => return Ok(conversation),
             Opened::Known(conversation) => conversation,
         };
+        match (&conversation.customer, &identity) {
+            (Some(owner), Some(customer)) if owner == customer => {}
+            // Whom the company no longer takes for this customer is not told of their records.
+            (Some(_), _) => return Err(DoorError::Unknown),
+            (None, Some(customer)) => self.bind(conversation.id, customer).await?,
+            (None, None) => {}
+        }
         if conversation.state == ConversationState::Closed {
             let reopened = StateChange {
                 conversation: conversation.id,

@@ -9,12 +9,14 @@ mod error;
 mod intake;
 mod outbox;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crm::{
     AcceptMessage, Accepted, Author, Conversation, ConversationId, ConversationState, CrmError,
     CustomerId, Message, NewConversation, NewMessage, Opened, StateChange, StateChanged, Store,
 };
+
+use regex::Regex;
 
 pub(crate) use dispatch::{Answers, Dispatcher};
 pub(crate) use error::DoorError;
@@ -31,6 +33,14 @@ const MOST_ID_BYTES: usize = 64;
 const MOST_COMMENT_CHARS: usize = 2000;
 /// Messages read at a time when a client resumes.
 const PAGE: u32 = 500;
+
+/// A character that is seen: no space, control or mark of format, and none of those that are letters or symbols
+/// and look blank (the Hangul fillers are among what is ignorable).
+#[expect(clippy::expect_used, reason = "a test uses it")]
+static VISIBLE: LazyLock<Regex> = LazyLock::new(|| {
+    let visible = r"[^\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u{2800}]";
+    Regex::new(visible).expect("a pattern")
+});
 
 /// What any channel may do to a conversation.
 pub(crate) struct Door {
@@ -208,7 +218,7 @@ impl Door {
                 most: MOST_ID_BYTES,
             });
         }
-        if text.trim().is_empty() {
+        if !VISIBLE.is_match(&text) {
             return Err(DoorError::Empty);
         }
         if chars > most {

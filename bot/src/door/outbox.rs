@@ -20,8 +20,9 @@ use crate::clock::Clock;
 const AT_ONCE: u32 = 16;
 /// How often it is looked for what other nodes have put into the outbox, and this one.
 const LOOK: Duration = Duration::from_millis(250);
-/// How long a claim lasts: longer than a request and the wait for its turn.
-const CLAIM: Duration = Duration::from_secs(120);
+/// How long a claim lasts: longer than a request and the wait for its turn. What a killed server was sending is
+/// sent again after it.
+const CLAIM: Duration = Duration::from_secs(45);
 /// Longest wait for a platform's answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Waits between tries: this, doubled each time up to the longest.

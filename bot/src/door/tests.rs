@@ -95,10 +95,17 @@ async fn what_is_no_message_is_refused_with_a_sentence() {
         (says("", "hello"), "1 to 64 bytes"),
         (says(&"x".repeat(65), "hello"), "1 to 64 bytes"),
         (says("m", "  \n"), "no text"),
+        (says("m", "\u{200b}\u{2060}\u{feff}"), "no text"),
+        (says("m", "\u{2800}\u{3164}"), "no text"),
         (says("m", &"x".repeat(41)), "41 characters"),
     ] {
         let error = door.accept(id, message).await.unwrap_err();
         assert!(error.to_string().contains(refused), "{error}");
+    }
+    for (id, seen) in [("a", "👍"), ("b", "?"), ("c", "\u{e000}")] {
+        door.accept(entered.conversation.id, says(id, seen))
+            .await
+            .unwrap();
     }
     let nowhere = door.clock.conversation_id();
     let error = door.accept(nowhere, says("m", "hello")).await.unwrap_err();

@@ -57,6 +57,7 @@ fn a_message_is_read_with_its_writer() {
         (event.id.as_str(), event.thread.as_str()),
         ("7", "5550001234")
     );
+    assert!(event.private);
     assert_eq!(event.sender.name.as_deref(), Some("Ana"));
     assert_eq!(event.sender.language.as_deref(), Some("es"));
     assert_eq!(text_of(Some(event)).as_deref(), Some("Where is my order?"));
@@ -101,7 +102,10 @@ fn in_a_group_only_those_who_name_the_bot_are_heard() {
     assert_eq!(group("ask @ShopBotty about it"), None);
     let named = group("@shopbot, where is my order?").unwrap();
     assert_eq!(named.thread, "-100/9");
-    assert_eq!(named.sender.id, "5550001234");
+    assert_eq!(
+        (named.sender.id.as_str(), named.private),
+        ("5550001234", false)
+    );
     assert_eq!(text_of(Some(named)).as_deref(), Some("where is my order?"));
 }
 
