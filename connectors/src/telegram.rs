@@ -3,20 +3,22 @@
 //! A hook proves itself by a secret in a header and carries no time: what is told again is recognised by its
 //! `update_id`. Answers are HTML, of which only `& < >` are marks.
 
+mod update;
+
 use std::fmt::Write;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, Method, header};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::{
-    Answer, Buttons, Call, Connector, Hook, HookError, Incoming, Limits, Media, Outgoing, Rate,
-    Received, Repeats, SendError, Sender, Sending, Sent, What,
+    Answer, Buttons, Call, Connector, Hook, HookError, Incoming, Limits, Outgoing, Rate, Received,
+    Repeats, SendError, Sending, Sent, What,
 };
 use crate::signature::same;
 use crate::text::{Length, Unit};
+use update::{Message, Told, Update};
 
 const SECRET: &str = "x-telegram-bot-api-secret-token";
 /// The kind of a chat between one person and the bot.
@@ -313,190 +315,6 @@ impl Connector for Telegram {
                 after: after.or(answer.retry_after()),
             },
             status => SendError::Refused { status, reason },
-        })
-    }
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Told {
-    ok: bool,
-    result: Value,
-    description: String,
-    parameters: Parameters,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Parameters {
-    retry_after: Option<u64>,
-    migrate_to_chat_id: Option<i64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Update {
-    update_id: i64,
-    message: Option<Message>,
-    edited_message: Option<Message>,
-    callback_query: Option<Press>,
-    my_chat_member: Option<Membership>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Message {
-    message_id: i64,
-    #[serde(default)]
-    date: i64,
-    from: Option<User>,
-    chat: Chat,
-    message_thread_id: Option<i64>,
-    #[serde(default)]
-    is_topic_message: bool,
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    caption: String,
-    #[serde(default)]
-    photo: Vec<File>,
-    document: Option<File>,
-    voice: Option<File>,
-    audio: Option<File>,
-    video: Option<File>,
-    sticker: Option<File>,
-}
-
-#[derive(Debug, Deserialize)]
-struct User {
-    id: i64,
-    #[serde(default)]
-    is_bot: bool,
-    #[serde(default)]
-    first_name: String,
-    #[serde(default)]
-    last_name: String,
-    language_code: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Chat {
-    id: i64,
-    #[serde(rename = "type")]
-    kind: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct File {
-    file_id: String,
-    file_name: Option<String>,
-    mime_type: Option<String>,
-    file_size: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Press {
-    id: String,
-    from: User,
-    data: Option<String>,
-    message: Option<Message>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Membership {
-    chat: Chat,
-    from: User,
-    #[serde(default)]
-    date: i64,
-    new_chat_member: Member,
-}
-
-#[derive(Debug, Deserialize)]
-struct Member {
-    status: String,
-}
-
-impl Message {
-    fn words(&self) -> &str {
-        if self.text.is_empty() {
-            self.caption.trim()
-        } else {
-            self.text.trim()
-        }
-    }
-
-    fn thread(&self) -> String {
-        match self.message_thread_id.filter(|_| self.is_topic_message) {
-            Some(topic) => format!("{}/{topic}", self.chat.id),
-            None => self.chat.id.to_string(),
-        }
-    }
-
-    fn media(&self) -> Vec<Media> {
-        // Of a photo in several sizes the last is the largest.
-        let others = [
-            (&self.document, None),
-            (&self.voice, Some("audio/ogg")),
-            (&self.audio, None),
-            (&self.video, None),
-            (&self.sticker, Some("image/webp")),
-        ];
-        let others = others
-            .into_iter()
-            .filter_map(|(file, usual)| Some((file.as_ref()?, usual)));
-        let photo = self.photo.last().map(|photo| (photo, Some("image/jpeg")));
-        let files = photo.into_iter().chain(others);
-        let media = files.map(|(file, usual)| Media {
-            place: file.file_id.clone(),
-            name: file.file_name.clone(),
-            content_type: file.mime_type.clone().or(usual.map(str::to_owned)),
-            size: file.file_size,
-        });
-        media.collect()
-    }
-}
-
-impl User {
-    fn sender(&self) -> Sender {
-        let name = format!("{} {}", self.first_name, self.last_name);
-        Sender {
-            id: self.id.to_string(),
-            name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()),
-            language: self.language_code.clone(),
-        }
-    }
-}
-
-impl Press {
-    fn event(self, id: String) -> Option<Incoming> {
-        let message = self.message?;
-        Some(Incoming {
-            id,
-            thread: message.thread(),
-            sender: self.from.sender(),
-            private: message.chat.kind == PRIVATE,
-            at: None, // When its message was sent is not when it was pressed.
-            what: What::Press {
-                reply: self.data?,
-                receipt: Some(self.id),
-            },
-        })
-    }
-}
-
-impl Membership {
-    fn event(self, id: String) -> Option<Incoming> {
-        if self.chat.kind != PRIVATE {
-            return None;
-        }
-        Some(Incoming {
-            id,
-            thread: self.chat.id.to_string(),
-            sender: self.from.sender(),
-            private: true,
-            at: Some(self.date),
-            what: match self.new_chat_member.status.as_str() {
-                "kicked" => What::Blocked,
-                _ => What::Unblocked,
-            },
         })
     }
 }
