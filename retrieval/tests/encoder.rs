@@ -98,8 +98,9 @@ fn a_question_is_read_with_what_may_answer_it() {
                 .collect::<Vec<Vec<bool>>>()
         });
         let shapes: Vec<_> = shapes.collect();
-        let behind_the_end = vec![vec![true, true], vec![true, false]];
-        assert_eq!(shapes, [vec![vec![true]], behind_the_end]);
+        // The story loses its middle, and what is behind it is read.
+        let all = vec![vec![true, true], vec![true, true]];
+        assert_eq!(shapes, [vec![vec![true]], all]);
         let width = encoder.dimension();
         assert!(read.iter().all(|reading| reading.question.len() == width));
         // Each is read beside the others.
@@ -187,6 +188,23 @@ fn every_text_has_an_embedding() {
             let embedding = encoder.embed(text, Role::Query).unwrap();
             assert!((embedding.cosine(&embedding) - 1.0).abs() < 1e-5);
         }
+    }
+}
+
+#[test]
+fn a_long_message_is_read_at_both_ends() {
+    let story = "It rained all day and nobody came. ".repeat(200);
+    for encoder in encoders() {
+        let read = |text: &str| encoder.read(text).unwrap().embedding;
+        let plain = read(&story);
+        for ends in [
+            format!("{story} Can I return the kettle?"),
+            format!("Can I return the kettle? {story}"),
+        ] {
+            assert!(!encoder.reads_all_of(&ends).unwrap());
+            assert!(read(&ends).cosine(&plain) < 0.9999, "{:?}", &ends[..20]);
+        }
+        assert!(encoder.reads_all_of("Can I return the kettle?").unwrap());
     }
 }
 

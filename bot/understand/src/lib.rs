@@ -227,7 +227,8 @@ impl Understander {
             in_context,
             parts: Vec::new(),
         };
-        if understanding.does(act::SEVERAL) {
+        // Of a message that is not read as a whole, what it asks is looked up apart from its story.
+        if understanding.does(act::SEVERAL) || !self.encoder.reads_all_of(text)? {
             understanding.parts = self.parts(text, &understanding.language)?;
         }
         if is_worth_a_closer_look(&understanding) {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::embedding::{Embedding, NoDirection};
 use crate::similarity::Similarity;
-use model::{Model, Row};
+use model::{MARKS, Model, Row};
 use session::{load_runtime, options, run};
 
 pub use e5::{BRANCHES_AT, Branch, Layer, Linear, Norm};
@@ -254,6 +254,16 @@ impl Encoder {
     #[must_use]
     pub fn vocabulary(&self) -> HashSet<String> {
         self.model().tokenizer.words()
+    }
+
+    /// Whether a message is read as a whole: of a longer one, the middle is left out.
+    ///
+    /// # Errors
+    /// [`EncoderError::Tokens`].
+    pub fn reads_all_of(&self, message: &str) -> Result<bool, EncoderError> {
+        let format = self.model().format;
+        let message = (format.prompted)(Role::Query, None, message);
+        Ok(self.count_tokens(&message)? + MARKS <= format.most_tokens)
     }
 
     /// How many tokens `text` has, without the marks at its ends.

@@ -11,6 +11,9 @@ use crate::similarity::Similarity;
 /// Stands for a space in front of a word, in the pieces of a vocabulary.
 pub(super) const SPACE: char = '\u{2581}';
 
+/// Marks of a text: one at its beginning, one at its end.
+pub(super) const MARKS: usize = 2;
+
 /// What a text is to a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
@@ -78,25 +81,52 @@ pub(super) trait TokenTable: Send + Sync {
 }
 
 impl Model {
-    /// The tokens of a text that is given in segments, between the marks of its ends and no more than
-    /// the model reads, and where those of each segment are.
+    /// The tokens of a text that is given in segments, between the marks of its ends, and where those of
+    /// each segment are. What is more than the model reads is left out of the middle of the longest
+    /// segments: a message says at its beginning what it is about, and at its end what it wants.
     ///
     /// # Errors
     /// Those of the tokenizer.
     pub(super) fn tokens(&self, segments: &[String]) -> tokenizers::Result<Row> {
         let (start, end) = self.tokenizer.marks();
-        let most = self.format.most_tokens - 1;
+        let segments = segments.iter().map(|text| self.tokenizer.tokens(text));
+        let mut segments: Vec<Vec<u32>> = segments.collect::<Result<_, _>>()?;
+        let most = longest_segment(&segments, self.format.most_tokens - MARKS);
         let mut tokens = vec![start];
         let mut places = Vec::with_capacity(segments.len());
-        for segment in segments {
+        for segment in &mut segments {
             let begin = tokens.len();
-            tokens.extend(self.tokenizer.tokens(segment)?);
-            tokens.truncate(most);
-            places.push(begin.min(tokens.len())..tokens.len());
+            if segment.len() > most {
+                let head = most.div_ceil(2);
+                let tail = segment.len() - most / 2;
+                segment.drain(head..tail);
+            }
+            tokens.append(segment);
+            places.push(begin..tokens.len());
+        }
+        tokens.truncate(self.format.most_tokens - 1);
+        for place in &mut places {
+            *place = place.start.min(tokens.len())..place.end.min(tokens.len());
         }
         tokens.push(end);
         Ok(Row { tokens, places })
     }
+}
+
+/// The most tokens that a segment may have for all to be no more than `most` together: the short ones stay
+/// whole, the long ones become alike.
+fn longest_segment(segments: &[Vec<u32>], most: usize) -> usize {
+    let mut lengths: Vec<usize> = segments.iter().map(Vec::len).collect();
+    lengths.sort_unstable();
+    let mut left = most;
+    for (shorter, length) in lengths.iter().enumerate() {
+        let share = left / (lengths.len() - shorter);
+        if *length > share {
+            return share;
+        }
+        left -= length;
+    }
+    most
 }
 
 /// A text in tokens.
@@ -112,4 +142,23 @@ pub(super) fn words(pieces: impl Iterator<Item = String>) -> HashSet<String> {
     words
         .filter(|word| !word.is_empty() && word.chars().all(char::is_alphabetic))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::longest_segment;
+
+    #[test]
+    fn long_segments_share_what_short_ones_leave() {
+        let longest = |lengths: &[usize]| {
+            let segments: Vec<Vec<u32>> = lengths.iter().map(|n| vec![0; *n]).collect();
+            longest_segment(&segments, 100)
+        };
+        assert_eq!(longest(&[40, 60]), 100);
+        assert_eq!(longest(&[900, 20, 30]), 50);
+        assert_eq!(longest(&[900, 20, 800]), 40);
+        assert_eq!(longest(&[101]), 100);
+        assert_eq!(longest(&[]), 100);
+        assert_eq!(longest(&[1; 200]), 0);
+    }
 }
