@@ -1,6 +1,8 @@
 //! How customers reach Frontdesk: one module a platform, behind the seam of [`channel`].
 
 pub mod channel;
+mod cipher;
+mod render;
 mod signature;
 pub mod telegram;
 pub mod text;

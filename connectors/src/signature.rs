@@ -3,8 +3,10 @@
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 /// Standard base64, padded when it is written and either way when it is read.
@@ -15,7 +17,14 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// HMAC-SHA256 of `parts`, one behind the other (RFC 2104).
 pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = keyed(key);
+    let mut mac = keyed::<Hmac<Sha256>>(key);
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// HMAC-SHA1 of `parts`, one behind the other (RFC 2104): for the platforms that ask for nothing better.
+pub(crate) fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = keyed::<Hmac<Sha1>>(key);
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().to_vec()
 }
@@ -24,8 +33,20 @@ pub(crate) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     clippy::expect_used,
     reason = "a key of HMAC has any length (RFC 2104, section 2)"
 )]
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
-    Hmac::new_from_slice(key).expect("a key of any length")
+fn keyed<M: Mac + KeyInit>(key: &[u8]) -> M {
+    <M as Mac>::new_from_slice(key).expect("a key of any length")
+}
+
+/// The hash of `parts`, one behind the other.
+pub(crate) fn hash<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
+    let mut hash = D::new();
+    parts.iter().for_each(|part| hash.update(part));
+    hash.finalize().to_vec()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether two secrets, or two signatures, are the same.

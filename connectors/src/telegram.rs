@@ -5,17 +5,17 @@
 
 mod update;
 
-use std::fmt::Write;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{Method, header};
 use serde_json::{Value, json};
 use url::Url;
 
 use crate::channel::{
-    Answer, Buttons, Call, Connector, Hook, HookError, Incoming, Limits, Outgoing, Rate, Received,
-    Repeats, SendError, Sending, Sent, What,
+    Answer, Buttons, Call, Connector, Fetched, Files, Hook, HookError, Incoming, Limits, Outgoing,
+    Polled, Polling, Rate, Received, Repeats, SendError, Sending, Sent, What,
 };
+use crate::render::{Marks, escape_html, pieces};
 use crate::signature::same;
 use crate::text::{Length, Unit};
 use update::{Message, Told, Update};
@@ -56,22 +56,14 @@ impl Telegram {
             self.base.path().trim_end_matches('/'),
             self.token
         ));
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
         Call {
-            method: Method::POST,
-            url,
-            headers,
-            body: body.to_string().into_bytes(),
             plain: plain.map(|plain| plain.to_string().into_bytes()),
+            ..Call::json(Method::POST, url, body)
         }
     }
 
     fn message(&self, message: &Outgoing<'_>) -> Vec<Call> {
-        let pieces = pieces(message, self.limits().text);
+        let pieces = pieces(message, self.limits().text, HTML);
         let last = pieces.len().saturating_sub(1);
         let pieces = pieces.into_iter().enumerate();
         pieces
@@ -83,11 +75,53 @@ impl Telegram {
                     plain["reply_markup"] = self.keyboard(message);
                 }
                 let mut marked = plain.clone();
-                marked["text"] = piece.html.into();
+                marked["text"] = piece.marked.into();
                 marked["parse_mode"] = "HTML".into();
                 self.call("sendMessage", &marked, Some(&plain))
             })
             .collect()
+    }
+
+    /// What the Bot API answered.
+    fn told(&self, answer: &Answer<'_>) -> Result<Told, SendError> {
+        let told: Told = serde_json::from_slice(answer.body).unwrap_or_default();
+        let status = answer.status;
+        if told.ok && (200..300).contains(&status) {
+            return Ok(told);
+        }
+        let reason = told.description;
+        if let Some(thread) = told.parameters.migrate_to_chat_id {
+            let thread = thread.to_string();
+            return Err(SendError::Moved { thread });
+        }
+        let after = told.parameters.retry_after.map(Duration::from_secs);
+        Err(match status {
+            401 => SendError::Unauthorized,
+            403 => SendError::Unreachable { reason },
+            400 if reason.contains("can't parse entities") => SendError::Marks { reason },
+            // 409: two read the bot's updates; 2xx without `ok`: something on the way answered.
+            200..=299 | 408 | 409 | 429 | 500..=599 => SendError::Later {
+                status,
+                after: after.or(answer.retry_after()),
+            },
+            status => SendError::Refused { status, reason },
+        })
+    }
+
+    /// The first piece of `outgoing` in place of `message`: a message cannot become several.
+    fn edit(&self, message: &str, outgoing: &Outgoing<'_>) -> Vec<Call> {
+        let mut pieces = pieces(outgoing, self.limits().text, HTML);
+        if pieces.is_empty() {
+            return Vec::new();
+        }
+        let piece = pieces.swap_remove(0);
+        let mut plain = addressed(outgoing.thread);
+        plain["message_id"] = message.parse::<i64>().map_or(message.into(), Value::from);
+        plain["text"] = piece.plain.into();
+        let mut marked = plain.clone();
+        marked["text"] = piece.marked.into();
+        marked["parse_mode"] = "HTML".into();
+        vec![self.call("editMessageText", &marked, Some(&plain))]
     }
 
     /// One button a row: they are read in full then.
@@ -159,63 +193,21 @@ impl Telegram {
             sender: from.sender(),
             private: message.chat.kind == PRIVATE,
             at: Some(message.date),
+            context: None,
             what,
         })
     }
 }
 
-/// A piece of a message, with marks and without.
-struct Piece {
-    html: String,
-    plain: String,
-}
-
-/// The text within the limit, which counts what is read and not the marks; the links behind the last piece, or
-/// behind all of them where they do not fit.
-fn pieces(message: &Outgoing<'_>, limit: Length) -> Vec<Piece> {
-    let texts = limit.split(message.text).into_iter();
-    let mut pieces: Vec<Piece> = texts
-        .map(|plain| Piece {
-            html: escape(&plain),
-            plain,
-        })
-        .collect();
-    let mut links = Piece {
-        html: String::new(),
-        plain: String::new(),
-    };
-    for link in &message.links {
-        let Some(url) = link.url.filter(|url| is_web(url)) else {
-            continue;
-        };
-        let between = if links.plain.is_empty() { "" } else { "\n" };
-        let (title, address) = (escape(link.title), escape(url).replace('"', "&quot;"));
-        let _ = write!(links.html, "{between}<a href=\"{address}\">{title}</a>");
-        let _ = write!(links.plain, "{between}{}: {url}", link.title);
-    }
-    if links.plain.is_empty() || !limit.holds(&links.plain) {
-        return pieces;
-    }
-    match pieces.last_mut() {
-        Some(last) if limit.holds(&format!("{}\n\n{}", last.plain, links.plain)) => {
-            last.html = format!("{}\n\n{}", last.html, links.html);
-            last.plain = format!("{}\n\n{}", last.plain, links.plain);
-        }
-        _ => pieces.push(links),
-    }
-    pieces
-}
-
-/// Whether a browser opens it as a page: what a company's data calls an address may be anything.
-fn is_web(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
+/// Of the HTML that Telegram reads, only `& < >` are marks; it counts what is read.
+const HTML: Marks = Marks {
+    escape: escape_html,
+    link: |title, url| {
+        let address = escape_html(url).replace('"', "&quot;");
+        format!("<a href=\"{address}\">{}</a>", escape_html(title))
+    },
+    are_counted: false,
+};
 
 /// The fields that name a thread: its chat, and its topic within it.
 fn addressed(thread: &str) -> Value {
@@ -270,16 +262,15 @@ impl Connector for Telegram {
             return Err(HookError::BadSignature);
         }
         let update: Update = serde_json::from_slice(hook.body).map_err(|_| HookError::Malformed)?;
-        Ok(Received {
-            events: self.event(update).into_iter().collect(),
-            reply: None,
-        })
+        Ok(self.event(update).into_iter().collect::<Vec<_>>().into())
     }
 
     fn send(&self, sending: &Sending<'_>) -> Vec<Call> {
         match sending {
             Sending::Message(message) => self.message(message),
-            Sending::Typing { thread } => {
+            Sending::Edit { message, outgoing } => self.edit(message, outgoing),
+            Sending::Reminder(_) => Vec::new(),
+            Sending::Typing { thread, .. } => {
                 let mut body = addressed(thread);
                 body["action"] = "typing".into();
                 vec![self.call("sendChatAction", &body, None)]
@@ -292,30 +283,84 @@ impl Connector for Telegram {
     }
 
     fn accepted(&self, answer: &Answer<'_>) -> Result<Sent, SendError> {
-        let told: Told = serde_json::from_slice(answer.body).unwrap_or_default();
-        let (status, reason) = (answer.status, told.description);
-        if told.ok && (200..300).contains(&status) {
-            let id = told.result.get("message_id").and_then(Value::as_i64);
-            return Ok(Sent {
-                message: id.map(|id| id.to_string()),
-            });
-        }
-        if let Some(thread) = told.parameters.migrate_to_chat_id {
-            let thread = thread.to_string();
-            return Err(SendError::Moved { thread });
-        }
-        let after = told.parameters.retry_after.map(Duration::from_secs);
-        Err(match status {
-            401 => SendError::Unauthorized,
-            403 => SendError::Unreachable { reason },
-            400 if reason.contains("can't parse entities") => SendError::Marks { reason },
-            // 409: two read the bot's updates; 2xx without `ok`: something on the way answered.
-            200..=299 | 408 | 409 | 429 | 500..=599 => SendError::Later {
-                status,
-                after: after.or(answer.retry_after()),
-            },
-            status => SendError::Refused { status, reason },
+        let told = self.told(answer)?;
+        let id = told.result.get("message_id").and_then(Value::as_i64);
+        Ok(Sent {
+            message: id.map(|id| id.to_string()),
         })
+    }
+
+    fn probe(&self) -> Option<Call> {
+        Some(self.call("getMe", &json!({}), None))
+    }
+
+    fn polling(&self) -> Option<&dyn Polling> {
+        Some(self)
+    }
+
+    fn files(&self) -> Option<&dyn Files> {
+        Some(self)
+    }
+}
+
+/// How long the Bot API waits for something to happen, in seconds.
+const LONG_POLL: u64 = 25;
+
+impl Polling for Telegram {
+    fn request(&self, cursor: Option<&str>, _: Option<&str>) -> Call {
+        let read = [
+            "message",
+            "edited_message",
+            "callback_query",
+            "my_chat_member",
+        ];
+        let mut body = json!({ "timeout": LONG_POLL, "allowed_updates": read });
+        if let Some(next) = cursor.and_then(|cursor| cursor.parse::<i64>().ok()) {
+            body["offset"] = next.into();
+        }
+        self.call("getUpdates", &body, None)
+    }
+
+    fn polled(&self, answer: &Answer<'_>) -> Result<Polled, SendError> {
+        let told = self.told(answer)?;
+        let updates = told.result.as_array().cloned().unwrap_or_default();
+        let ids = updates
+            .iter()
+            .filter_map(|update| update["update_id"].as_i64());
+        let next = ids.max().map(|last| (last + 1).to_string());
+        let updates = updates.into_iter().map(serde_json::from_value);
+        Ok(Polled {
+            // An update of an unknown form is passed over: it would come again for ever.
+            events: updates
+                .filter_map(|update| self.event(update.ok()?))
+                .collect(),
+            cursor: next,
+            ..Polled::default()
+        })
+    }
+
+    fn pause(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl Files for Telegram {
+    fn request(&self, place: &str) -> Option<Call> {
+        Some(self.call("getFile", &json!({ "file_id": place }), None))
+    }
+
+    fn fetched(&self, answer: &Answer<'_>) -> Result<Fetched, SendError> {
+        let is_json = answer.headers.get(header::CONTENT_TYPE);
+        let is_json = is_json.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        if !is_json && (200..300).contains(&answer.status) {
+            return Ok(Fetched::File);
+        }
+        let told = self.told(answer)?;
+        let path = told.result["file_path"].as_str().unwrap_or_default();
+        let mut url = self.base.clone();
+        let root = self.base.path().trim_end_matches('/');
+        url.set_path(&format!("{root}/file/bot{}/{path}", self.token));
+        Ok(Fetched::At(Box::new(Call::get(url))))
     }
 }
 

@@ -11,8 +11,8 @@ use serde_json::json;
 use url::Url;
 
 use crate::channel::{
-    Answer, Buttons, Call, Connector, Hook, HookError, Incoming, Limits, Media, Outgoing, Rate,
-    Received, Repeats, SendError, Sender, Sending, Sent, What,
+    Answer, Auth, Buttons, Call, Connector, Hook, HookError, Incoming, Limits, Media, Outgoing,
+    Rate, Received, Repeats, SendError, Sender, Sending, Sent, What,
 };
 use crate::signature::{BASE64, hmac_sha256, same};
 use crate::text::{Length, Unit};
@@ -182,6 +182,7 @@ impl Webhook {
         Call {
             method: Method::POST,
             url: self.url.clone(),
+            auth: Auth::Complete,
             headers: self.signed(id, at, &body),
             body,
             plain: None,
@@ -231,10 +232,7 @@ impl Connector for Webhook {
     fn receive(&self, hook: &Hook<'_>) -> Result<Received, HookError> {
         let event = self.verified(hook)?;
         let body: Body = serde_json::from_slice(hook.body).map_err(|_| HookError::Malformed)?;
-        Ok(Received {
-            events: body.event(event).into_iter().collect(),
-            reply: None,
-        })
+        Ok(body.event(event).into_iter().collect::<Vec<_>>().into())
     }
 
     fn send(&self, sending: &Sending<'_>) -> Vec<Call> {
@@ -247,17 +245,15 @@ impl Connector for Webhook {
                     .map(|(part, text)| self.message(message, text, part == last, part))
                     .collect()
             }
-            Sending::Typing { .. } | Sending::Seen { .. } => Vec::new(),
+            Sending::Edit { .. }
+            | Sending::Reminder(_)
+            | Sending::Typing { .. }
+            | Sending::Seen { .. } => Vec::new(),
         }
     }
 
     fn accepted(&self, answer: &Answer<'_>) -> Result<Sent, SendError> {
-        let reason = || {
-            String::from_utf8_lossy(answer.body)
-                .chars()
-                .take(200)
-                .collect()
-        };
+        let reason = || answer.excerpt();
         match answer.status {
             200..=299 => Ok(Sent::default()),
             401 | 403 => Err(SendError::Unauthorized),
@@ -351,6 +347,7 @@ impl Body {
                 .at
                 .and_then(|at| at.parse().ok())
                 .map(jiff::Timestamp::as_second),
+            context: None,
             what,
         })
     }

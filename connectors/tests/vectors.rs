@@ -35,6 +35,7 @@ fn is_genuine(keys: &[&str], case: &Value, now: i64) -> bool {
         headers.insert(name, HeaderValue::from_str(&text(&case[field])).unwrap());
     }
     let received = webhook.receive(&Hook {
+        method: &http::Method::POST,
         url: "",
         headers: &headers,
         body: case["body"].as_str().unwrap().as_bytes(),

@@ -56,6 +56,9 @@ impl Default for Company {
 pub struct Server {
     /// Address and port to listen on.
     pub listen: SocketAddr,
+    /// Address by which platforms and customers reach the server (`https://chat.shop.example.com`), where that is
+    /// another: some platforms sign the address that they call.
+    pub public_url: Option<Url>,
     /// Most WebSocket connections at once.
     pub max_connections: usize,
     /// Largest frame, in bytes.
@@ -78,6 +81,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
             max_connections: 20_000,
             max_frame_bytes: 64 * 1024,
             max_message_chars: 4_000,

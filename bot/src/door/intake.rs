@@ -33,6 +33,8 @@ impl Door {
             What::Edit { .. }
             | What::Deletion { .. }
             | What::Typing
+            | What::Takeover { .. }
+            | What::Receipt { .. }
             | What::Blocked
             | What::Unblocked => return Ok(()),
         };
@@ -57,6 +59,8 @@ impl Door {
             | What::Edit { .. }
             | What::Deletion { .. }
             | What::Typing
+            | What::Takeover { .. }
+            | What::Receipt { .. }
             | What::Blocked
             | What::Unblocked => {}
         }

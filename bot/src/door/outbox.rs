@@ -66,6 +66,7 @@ impl Failure {
             Self::Refused(SendError::Later { after, .. }) => {
                 again(after.map_or(backoff, |after| after.max(backoff)))
             }
+            Self::Refused(SendError::Expired) => again(Duration::ZERO),
             // It is no fault of the message: nothing is lost while there is no token.
             Self::Refused(SendError::Unauthorized) => Some(LOCKED_OUT),
             Self::Refused(
@@ -165,6 +166,8 @@ impl Outbox {
         let outgoing = Outgoing {
             thread: &delivery.thread,
             key: &key,
+            context: None,
+            heard_at: None,
             seq: message.seq,
             author: message.author.as_str(),
             text: &message.text,

@@ -3,7 +3,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use connectors::channel::{Hook, HookError};
 
@@ -17,13 +17,15 @@ pub(super) async fn receive(
     State(app): State<App>,
     Path((platform, account)): Path<(String, String)>,
     OriginalUri(uri): OriginalUri,
+    method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let channel = channels::name(&platform, &account);
     let connector = app.channels.get(&channel).ok_or(ApiError::UnknownChannel)?;
     let received = connector.receive(&Hook {
-        url: &uri.to_string(),
+        method: &method,
+        url: &address(&app, &uri, &headers),
         headers: &headers,
         body: &body,
         at: app.door.clock.now().0 / 1000,
@@ -37,11 +39,25 @@ pub(super) async fn receive(
             Err(error) => tracing::info!(channel, "an event is passed over: {error}"),
         }
     }
-    let json = [(header::CONTENT_TYPE, "application/json")];
     Ok(match received.reply {
-        Some(reply) => (json, reply).into_response(),
+        Some(reply) => {
+            let kind = [(header::CONTENT_TYPE, reply.content_type)];
+            (kind, reply.body).into_response()
+        }
         None => StatusCode::OK.into_response(),
     })
+}
+
+/// The address that the platform called, which some of them sign: where a proxy answers for the server, that is
+/// the configured one.
+fn address(app: &App, uri: &Uri, headers: &HeaderMap) -> String {
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    if let Some(url) = &app.config.server.public_url {
+        return format!("{}{path}", url.as_str().trim_end_matches('/'));
+    }
+    let host = headers.get(header::HOST);
+    let host = host.and_then(|host| host.to_str().ok());
+    format!("http://{}{path}", host.unwrap_or("localhost"))
 }
 
 fn count(channel: &str, error: &HookError) {

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -30,7 +30,10 @@ const MOST_TIME: Duration = Duration::from_secs(30);
 pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/v1/chat", get(chat::chat))
-        .route("/hooks/{platform}/{account}", post(hooks::receive))
+        .route(
+            "/hooks/{platform}/{account}",
+            get(hooks::receive).post(hooks::receive),
+        )
         .route(
             "/frontdesk.js",
             get(|headers| asset("frontdesk.js".into(), headers)),

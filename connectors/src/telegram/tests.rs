@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use http::{HeaderMap, HeaderValue};
+
 use crate::channel::{Choice, Link};
 
 const HOOK_SECRET: &str = "a-secret-of-the-tests";
@@ -21,6 +23,7 @@ fn receive(secret: &str, body: &[u8]) -> Result<Vec<Incoming>, HookError> {
         headers.insert(SECRET, HeaderValue::from_str(secret).unwrap());
     }
     let hook = Hook {
+        method: &Method::POST,
         url: "https://shop.example/hooks/telegram/shop",
         headers: &headers,
         body,
@@ -81,6 +84,7 @@ fn the_secret_is_asked_for_before_anything_is_read() {
     let mut headers = HeaderMap::new();
     headers.insert(SECRET, HeaderValue::from_static(""));
     let hook = Hook {
+        method: &Method::POST,
         url: "",
         headers: &headers,
         body: b"{}",
@@ -277,4 +281,51 @@ proptest! {
             prop_assert!(!text.is_empty() && bot().limits().text.holds(text));
         }
     }
+}
+
+#[test]
+fn updates_are_polled_behind_the_last_one() {
+    let bot = bot();
+    let polling = bot.polling().unwrap();
+    let body = |call: &Call| serde_json::from_slice::<Value>(&call.body).unwrap();
+    assert_eq!(body(&polling.request(None, None)).get("offset"), None);
+    assert_eq!(body(&polling.request(Some("8"), None))["offset"], 8);
+    let updates = json!({ "ok": true, "result": [
+        { "update_id": 8, "message": {
+            "message_id": 1, "date": 5, "text": "hi",
+            "chat": { "id": 3, "type": "private" }, "from": { "id": 3, "first_name": "Ana" },
+        }},
+        { "update_id": 9, "message": "of another form" },
+    ]});
+    let polled = polling.polled(&Answer {
+        status: 200,
+        headers: &HeaderMap::new(),
+        body: updates.to_string().as_bytes(),
+    });
+    let polled = polled.unwrap();
+    assert_eq!(polled.events.len(), 1);
+    assert_eq!(polled.cursor.as_deref(), Some("10"));
+}
+
+#[test]
+fn a_file_is_where_the_bot_api_says() {
+    let bot = bot();
+    let files = bot.files().unwrap();
+    let request = files.request("AgAD").unwrap();
+    assert!(request.url.path().ends_with("/getFile"));
+    let answer = |kind: &'static str, body: &'static [u8]| {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static(kind));
+        files.fetched(&Answer {
+            status: 200,
+            headers: &headers,
+            body,
+        })
+    };
+    let told = br#"{"ok":true,"result":{"file_path":"photos/1.jpg"}}"#;
+    let Ok(Fetched::At(call)) = answer("application/json", told) else {
+        panic!("the file is elsewhere");
+    };
+    assert!(call.url.path().ends_with("/photos/1.jpg"));
+    assert_eq!(answer("image/jpeg", b"\xff\xd8"), Ok(Fetched::File));
 }

@@ -162,6 +162,7 @@ impl Press {
             thread: message.thread(),
             sender: self.from.sender(),
             private: message.chat.kind == PRIVATE,
+            context: None,
             at: None, // When its message was sent is not when it was pressed.
             what: What::Press {
                 reply: self.data?,
@@ -182,6 +183,7 @@ impl Membership {
             sender: self.from.sender(),
             private: true,
             at: Some(self.date),
+            context: None,
             what: match self.new_chat_member.status.as_str() {
                 "kicked" => What::Blocked,
                 _ => What::Unblocked,

@@ -21,6 +21,7 @@ fn received(keys: &[&str], seconds: i64, body: &[u8]) -> Result<Vec<Incoming>, H
 
 fn receive(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Incoming>, HookError> {
     let hook = Hook {
+        method: &Method::POST,
         url: "https://shop.example/hooks/webhook/app",
         headers,
         body,
@@ -125,6 +126,8 @@ fn keys_can_be_changed_while_messages_come() {
 fn a_message_leaves_signed_in_parts_with_links_and_buttons_on_the_last() {
     let text = format!("{}\n\n{}", "a ".repeat(1990), "b ".repeat(1990));
     let outgoing = Outgoing {
+        context: None,
+        heard_at: None,
         thread: "app-77",
         key: "turn-9",
         seq: 5,
@@ -154,6 +157,7 @@ fn a_message_leaves_signed_in_parts_with_links_and_buttons_on_the_last() {
     assert_eq!(calls[1].headers[ID], "turn-9-1");
     // The receiver checks it as we check what comes.
     let hook = Hook {
+        method: &Method::POST,
         url: "",
         headers: &calls[1].headers,
         body: &calls[1].body,
