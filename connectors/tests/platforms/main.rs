@@ -1,0 +1,217 @@
+//! Every platform by the same dialogue: a customer writes, is answered with more than one message holds, with
+//! links and answers to choose from, and presses one of these.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail here")]
+
+#[path = "../fakes/mod.rs"]
+mod fakes;
+
+mod telegram;
+
+use connectors::channel::{
+    Answer, Auth, Call, Choice, Connector, Hook, Incoming, Link, Outgoing, SendError, Sending,
+    Sent, What,
+};
+use fakes::{Fake, HOOK, NOW, Told};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// A platform's fake with our connector to it.
+struct Platform<F> {
+    fake: F,
+    connector: Box<dyn Connector>,
+    /// The lent token, once there is one.
+    token: Option<String>,
+    cursor: Option<String>,
+}
+
+impl<F: Fake> Platform<F> {
+    fn new(fake: F, connector: impl Connector + 'static) -> Self {
+        Self {
+            fake,
+            connector: Box::new(connector),
+            token: None,
+            cursor: None,
+        }
+    }
+
+    /// Makes a request, with a lent token where it wants one.
+    fn call(&mut self, call: &Call) -> (u16, HeaderMap, Vec<u8>) {
+        let mut call = call.clone();
+        if call.auth != Auth::Complete && self.token.is_none() {
+            let request = self.connector.tokens().unwrap().request();
+            let (status, headers, body) = self.call(&request);
+            let token = self.connector.tokens().unwrap().token(&Answer {
+                status,
+                headers: &headers,
+                body: &body,
+            });
+            self.token = Some(token.unwrap().secret);
+        }
+        let token = self.token.clone().unwrap_or_default();
+        match call.auth {
+            Auth::Complete => {}
+            Auth::Bearer => call = call.bearer(&token),
+            Auth::Header(name) => {
+                let value = HeaderValue::from_str(&token).unwrap();
+                call.headers.insert(HeaderName::from_static(name), value);
+            }
+            Auth::Query(name) => {
+                call.url.query_pairs_mut().append_pair(name, &token);
+            }
+        }
+        let query = call.url.query().map(|query| format!("?{query}"));
+        let path = format!("{}{}", call.url.path(), query.unwrap_or_default());
+        let answered = self
+            .fake
+            .answer(&call.method, &path, &call.headers, &call.body);
+        let mut headers = HeaderMap::new();
+        for (name, value) in &answered.headers {
+            headers.insert(*name, value.parse().unwrap());
+        }
+        (answered.status, headers, answered.body)
+    }
+
+    fn accepted(&mut self, call: &Call) -> Result<Sent, SendError> {
+        let (status, headers, body) = self.call(call);
+        self.connector.accepted(&Answer {
+            status,
+            headers: &headers,
+            body: &body,
+        })
+    }
+
+    /// What our connector reads of what the platform told.
+    fn told(&mut self, told: Told) -> Vec<Incoming> {
+        match told {
+            Told::Hook {
+                method,
+                query,
+                headers: named,
+                body,
+            } => {
+                let mut headers = HeaderMap::new();
+                for (name, value) in named {
+                    headers.insert(name, HeaderValue::from_str(&value).unwrap());
+                }
+                let received = self.connector.receive(&Hook {
+                    method: &method,
+                    url: &format!("{HOOK}{query}"),
+                    headers: &headers,
+                    body: &body,
+                    at: NOW,
+                });
+                let received = received.unwrap();
+                match &received.bell {
+                    Some(bell) => self.poll(Some(bell)),
+                    None => received.events,
+                }
+            }
+            Told::Frame(text) => {
+                let mut session = self.connector.gateway().unwrap().session();
+                for text in session.opened() {
+                    self.fake.heard(&text);
+                }
+                session.heard(&text).events
+            }
+            Told::Polled => self.poll(None),
+        }
+    }
+
+    fn poll(&mut self, bell: Option<&str>) -> Vec<Incoming> {
+        let request = self
+            .connector
+            .polling()
+            .unwrap()
+            .request(self.cursor.as_deref(), bell);
+        let (status, headers, body) = self.call(&request);
+        let polled = self.connector.polling().unwrap().polled(&Answer {
+            status,
+            headers: &headers,
+            body: &body,
+        });
+        let polled = polled.unwrap();
+        self.cursor = polled.cursor.or(self.cursor.take());
+        polled.events
+    }
+
+    /// Sends a message in answer to `event`.
+    fn reply(&mut self, event: &Incoming, text: &str, choices: &[Choice<'_>]) {
+        let outgoing = Outgoing {
+            thread: &event.thread,
+            key: "01a22f55738773e2b1849c7cacbaa243-2",
+            context: event.context.as_deref(),
+            heard_at: Some(NOW),
+            seq: 2,
+            author: "bot",
+            text,
+            links: vec![Link {
+                title: "Returns",
+                url: Some("https://shop.example/returns"),
+            }],
+            quick_replies: choices.to_vec(),
+            at: NOW,
+        };
+        for call in self.connector.send(&Sending::Message(&outgoing)) {
+            self.accepted(&call).unwrap();
+        }
+    }
+}
+
+/// The dialogue, with a `customer` of the platform's kind of names.
+fn talk<F: Fake>(mut platform: Platform<F>, customer: &str) {
+    let told = platform.fake.says(customer, "Where is my order?");
+    let events = platform.told(told);
+    let [event] = events.as_slice() else {
+        panic!("{events:?}");
+    };
+    assert!(event.private, "{event:?}");
+    let What::Message { text, .. } = &event.what else {
+        panic!("{event:?}");
+    };
+    assert_eq!(text, "Where is my order?");
+
+    // A short answer with everything that an answer may have.
+    let choices = [
+        Choice {
+            id: "q:1",
+            label: "Talk to a person",
+        },
+        Choice {
+            id: "q:2",
+            label: "Thanks",
+        },
+    ];
+    platform.reply(
+        event,
+        "It comes on Tuesday, <b>not</b> *before* & not later.",
+        &choices,
+    );
+    let seen = platform.fake.seen(customer);
+    let all = |seen: &[fakes::Shown]| {
+        let texts = seen.iter().map(|shown| shown.text.clone());
+        texts.collect::<Vec<_>>().join("\n")
+    };
+    let text = all(&seen);
+    assert!(text.contains("It comes on Tuesday"), "{text}");
+    assert!(text.contains("https://shop.example/returns"), "{text}");
+    let buttons: Vec<&String> = seen.iter().flat_map(|shown| &shown.buttons).collect();
+    if platform.connector.limits().buttons.is_some() {
+        assert_eq!(buttons, ["Talk to a person", "Thanks"]);
+        let told = platform.fake.presses(customer, "Thanks").unwrap();
+        let pressed = platform.told(told);
+        assert!(
+            matches!(&pressed[..], [Incoming { what: What::Press { reply, .. }, .. }] if reply == "q:2"),
+            "{pressed:?}"
+        );
+    } else {
+        assert!(text.contains("Talk to a person"), "{text}");
+    }
+
+    // More than one message holds.
+    let long = "Kettles are kept in the back of the shop, beside the lamps. ".repeat(400);
+    let before = platform.fake.seen(customer).len();
+    platform.reply(event, &long, &[]);
+    let seen = platform.fake.seen(customer);
+    let words = all(&seen[before..]).matches("beside the lamps").count();
+    assert!(words >= 400, "{words}");
+}
