@@ -206,7 +206,7 @@ impl Config {
             let problem = format!("channels.{name}: a name has letters, digits, - and _ only");
             Check::new(is_plain(name), problem)
         });
-        let keys = crate::channels::connect(self).err();
+        let keys = crate::channels::connectors(self).err();
         let keys = keys.into_iter().flat_map(|error| error.problems);
         let keys = keys.map(|problem| Check::new(false, problem));
         names.chain(keys).collect()

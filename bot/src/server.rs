@@ -129,7 +129,7 @@ impl Server {
             tracing::info!("taking up {taken_up} conversations that were left unanswered");
         }
         jobs::start(&app);
-        channels::start(&app)?;
+        channels::start(&app);
         let shutdown = app.shutdown.clone();
         let service = router(app.clone());
         // Frames are small and answer one another: held back to be sent together, they would wait

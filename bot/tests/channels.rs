@@ -70,10 +70,10 @@ async fn called(
     Path((bot, method)): Path<(String, String)>,
     Json(body): Json<Value>,
 ) -> Response {
-    assert_eq!(
-        (bot.as_str(), method.as_str()),
-        ("bot12:token", "sendMessage")
-    );
+    assert_eq!(bot, "bot12:token");
+    if method != "sendMessage" {
+        return Json(json!({ "ok": true, "result": true })).into_response();
+    }
     if let Some((status, body)) = telegram.refusals.lock().unwrap().pop_front() {
         return (StatusCode::from_u16(status).unwrap(), Json(body)).into_response();
     }

@@ -268,6 +268,7 @@ mod tests {
             customer: None,
             language: None,
             pushed: false,
+            reply_context: None,
             at,
         };
         store.open_conversation(new, None).await.unwrap();
@@ -278,6 +279,7 @@ mod tests {
                 client_id,
                 text: "q".into(),
                 pressed: None,
+                attachments: Vec::new(),
                 at,
             };
             store.accept_message(message).await.unwrap();

@@ -169,6 +169,29 @@ impl Clean for DeliveryOutcome {
     }
 }
 
+impl Clean for AttachmentOutcome {
+    type Cleaned = Self;
+
+    fn clean(self) -> Self {
+        match self {
+            Self::Stored {
+                content,
+                content_type,
+            } => Self::Stored {
+                content,
+                content_type: content_type.clean(),
+            },
+            Self::Later { due_at, error } => Self::Later {
+                due_at,
+                error: error.clean(),
+            },
+            Self::Refused { error } => Self::Refused {
+                error: error.clean(),
+            },
+        }
+    }
+}
+
 /// Cleans field by field; a new field that is not named here does not compile.
 macro_rules! records {
     ($($record:ident { $($field:ident),+ $(,)? })+) => {$(
@@ -184,11 +207,15 @@ macro_rules! records {
 }
 
 records! {
-    NewConversation { id, channel, thread, customer, language, pushed, at }
+    NewConversation { id, channel, thread, customer, language, pushed, reply_context, at }
+    Reach { conversation, reply_context, blocked, heard_at }
+    NewAttachment { place, name, content_type, size }
+    SettleAttachment { conversation, seq, number, token, outcome }
+    Listen { channel, at, until }
     ClaimDeliveries { channel, limit, at, until }
     SettleDelivery { conversation, seq, token, outcome }
     StateChange { conversation, from, to, notice, at }
-    AcceptMessage { conversation, client_id, text, pressed, at }
+    AcceptMessage { conversation, client_id, text, pressed, attachments, at }
     NewMessage { author, text, sources, quick_replies }
     Outcome { turn, conversation, through_seq, intent, sentiment, action, record, at }
     FinishedTurn { outcome, messages, state, memory, language }

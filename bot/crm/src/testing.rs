@@ -20,6 +20,7 @@ pub(crate) fn opening(number: u128) -> NewConversation {
         customer: None,
         language: None,
         pushed: false,
+        reply_context: None,
         at: Millis(1),
     }
 }
@@ -46,6 +47,7 @@ pub(crate) fn saying(conversation: ConversationId, client_id: &str) -> AcceptMes
         client_id: client_id.into(),
         text,
         pressed: None,
+        attachments: Vec::new(),
         at: Millis(2),
     }
 }

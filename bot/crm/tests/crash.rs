@@ -76,6 +76,7 @@ async fn write(store: Store, id: ConversationId, seen: Arc<Seen>) -> Vec<String>
             client_id: client_id.clone(),
             text: format!("message {number}"),
             pressed: None,
+            attachments: Vec::new(),
             at: Millis(2),
         };
         let outcome = insist!(seen, store.accept_message(message.clone()));
@@ -170,6 +171,7 @@ async fn what_was_acknowledged_survives_a_killed_server_and_is_answered_once() {
             customer: None,
             language: None,
             pushed: false,
+            reply_context: None,
             at: Millis(1),
         };
         let opened = store.open_conversation(new, None).await.unwrap();

@@ -65,6 +65,8 @@ pub struct Server {
     pub max_frame_bytes: usize,
     /// Longest message, in characters.
     pub max_message_chars: usize,
+    /// Largest file of a customer that is kept, in bytes.
+    pub max_file_bytes: usize,
     /// Frames a client may send at once, and then per second.
     pub frames_burst: u32,
     /// Frames a second that a client may go on sending.
@@ -85,6 +87,7 @@ impl Default for Server {
             max_connections: 20_000,
             max_frame_bytes: 64 * 1024,
             max_message_chars: 4_000,
+            max_file_bytes: 10 * 1024 * 1024,
             frames_burst: 20,
             frames_per_second: 4,
             ping_seconds: 25,

@@ -140,6 +140,11 @@ impl Dispatcher {
         }
     }
 
+    /// Whether an answer is being written there.
+    pub(crate) fn is_answering(&self, conversation: ConversationId) -> bool {
+        self.running.lock().contains_key(&conversation)
+    }
+
     /// Conversations being answered now.
     pub(crate) fn active(&self) -> usize {
         self.running.lock().len()

@@ -1,53 +1,101 @@
 //! What happens on messaging platforms, done to their conversations.
 
-use connectors::channel::{Incoming as Told, Media, What};
-use crm::{Conversation, ConversationState, Opened, StateChange};
+use connectors::channel::{Incoming as Told, Media, Receipt, What};
+use crm::{
+    Author, Conversation, ConversationId, ConversationState, NewAttachment, NewMessage, Opened,
+    Reach, StateChange,
+};
 use uuid::Uuid;
 
 use super::{Arrival, Door, DoorError, Incoming, MOST_ID_BYTES};
-use crate::audience::QuickReply;
+use crate::audience::{Event, QuickReply};
 
 /// Messages in which the button is looked for that was pressed.
 const RECENT: u32 = 20;
+/// Files of one message that are kept.
+const MOST_FILES: usize = 10;
 
 impl Door {
     /// Does what a platform tells of one of its threads: opens its conversation, with a greeting, where it has
-    /// none; stores what was written and has it answered. Told again, it is done once.
+    /// none; stores what was written and has it answered. Told again, it is done once. Gives the conversation,
+    /// where there is one.
     ///
     /// # Errors
     /// [`DoorError::Unavailable`] where it could not be stored and should be told again; any other where it
     /// never will be.
-    pub(crate) async fn take_in(&self, channel: &str, told: Told) -> Result<(), DoorError> {
+    pub(crate) async fn take_in(
+        &self,
+        channel: &str,
+        told: Told,
+    ) -> Result<Option<ConversationId>, DoorError> {
         let conversation = match &told.what {
             What::Start | What::Message { .. } | What::Press { .. } | What::Person => {
                 self.thread(channel, &told).await?
             }
-            What::End => {
-                let found = self.store.find_thread(channel, &told.thread).await?;
-                let Some(conversation) = found else {
-                    return Ok(());
-                };
-                conversation
-            }
-            // Nothing that is answered yet.
-            What::Edit { .. }
+            What::End
+            | What::Edit { .. }
             | What::Deletion { .. }
-            | What::Typing
             | What::Takeover { .. }
             | What::Receipt { .. }
             | What::Blocked
-            | What::Unblocked => return Ok(()),
+            | What::Unblocked => {
+                let found = self.store.find_thread(channel, &told.thread).await?;
+                let Some(conversation) = found else {
+                    return Ok(None);
+                };
+                conversation
+            }
+            What::Typing => return Ok(None),
         };
         let id = conversation.id;
         match told.what {
-            What::Message { text, media, .. } => {
-                let text = self.readable(&text, &media);
-                self.accept(id, incoming(&told.id, text, None)).await?;
+            What::Message {
+                message,
+                text,
+                media,
+            } => {
+                let message = Incoming {
+                    id: client_id(&message),
+                    text: self.readable(&text, &media),
+                    pressed: None,
+                    attachments: media.into_iter().take(MOST_FILES).map(attachment).collect(),
+                };
+                self.accept(id, message).await?;
             }
             What::Press { reply, .. } => {
-                let text = self.label(&conversation, &reply).await?;
-                self.accept(id, incoming(&told.id, text, Some(reply)))
+                let message = Incoming {
+                    id: client_id(&told.id),
+                    text: self.label(&conversation, &reply).await?,
+                    pressed: Some(reply),
+                    attachments: Vec::new(),
+                };
+                self.accept(id, message).await?;
+            }
+            What::Edit { message, text } => {
+                let text = self.readable(&text, &[]);
+                let message = client_id(&message);
+                let edited = self.store.edit_message(id, &message, &text).await?;
+                if edited.is_some() {
+                    // What is not answered yet is answered as it stands now.
+                    self.dispatcher.wake(id);
+                }
+            }
+            What::Deletion { message } => {
+                self.store
+                    .withdraw_message(id, &client_id(&message))
                     .await?;
+            }
+            What::Takeover { text, .. } => self.taken_over(id, text).await?,
+            What::Receipt {
+                message,
+                receipt: Receipt::Failed(reason),
+            } => {
+                let failed = self
+                    .store
+                    .fail_delivery(channel, &told.thread, &message, &reason);
+                if failed.await? {
+                    tracing::error!(channel, "a message has not arrived: {reason}");
+                }
             }
             What::Person => {
                 self.call_person(id).await?;
@@ -55,16 +103,23 @@ impl Door {
             What::End => {
                 self.close(id).await?;
             }
-            What::Start
-            | What::Edit { .. }
-            | What::Deletion { .. }
-            | What::Typing
-            | What::Takeover { .. }
-            | What::Receipt { .. }
-            | What::Blocked
-            | What::Unblocked => {}
+            What::Blocked | What::Unblocked => {
+                let reach = Reach {
+                    conversation: id,
+                    reply_context: told.context,
+                    blocked: told.what == What::Blocked,
+                    heard_at: None,
+                };
+                self.store.set_reach(reach).await?;
+            }
+            What::Receipt {
+                receipt: Receipt::Delivered | Receipt::Read,
+                ..
+            }
+            | What::Start
+            | What::Typing => {}
         }
-        Ok(())
+        Ok(Some(id))
     }
 
     /// The thread's conversation, opened anew where it was ended: a platform's thread goes on.
@@ -80,6 +135,7 @@ impl Door {
             identity: identity.as_ref(),
             language: told.sender.language.as_deref(),
             pushed: true,
+            reply_context: told.context.as_deref(),
         };
         let conversation = match self.begin(&arrival).await? {
             Opened::New { conversation, .. } => return Ok(conversation),
@@ -92,6 +148,14 @@ impl Door {
             (None, Some(customer)) => self.bind(conversation.id, customer).await?,
             (None, None) => {}
         }
+        // They write: so they can be written to.
+        let reach = Reach {
+            conversation: conversation.id,
+            reply_context: told.context.clone(),
+            blocked: false,
+            heard_at: Some(self.clock.now()),
+        };
+        self.store.set_reach(reach).await?;
         if conversation.state == ConversationState::Closed {
             let reopened = StateChange {
                 conversation: conversation.id,
@@ -103,6 +167,27 @@ impl Door {
             self.store.change_state(reopened).await?;
         }
         Ok(conversation)
+    }
+
+    /// A person of the company has written with the platform's own tools: the customer has read it, and the bot
+    /// is silent.
+    async fn taken_over(&self, id: ConversationId, text: String) -> Result<(), DoorError> {
+        let at = self.clock.now();
+        let change = StateChange {
+            conversation: id,
+            from: vec![ConversationState::Bot, ConversationState::Closed],
+            to: ConversationState::Human,
+            notice: None,
+            at,
+        };
+        self.store.change_state(change).await?;
+        self.dispatcher.silence(id);
+        self.hub.tell(id, Event::Stopped);
+        if !text.trim().is_empty() {
+            let message = NewMessage::text(Author::Agent, text);
+            self.store.note_message(id, message, at).await?;
+        }
+        Ok(())
     }
 
     /// The text with the names of what was sent with it, as much as a message may have: no platform can ask
@@ -134,12 +219,20 @@ impl Door {
     }
 }
 
-/// A message under the platform's id of it, or under one made of an id that is too long.
-fn incoming(id: &str, text: String, pressed: Option<String>) -> Incoming {
-    let id = if id.len() <= MOST_ID_BYTES {
+/// The platform's id, or one made of it where it is too long.
+fn client_id(id: &str) -> String {
+    if id.len() <= MOST_ID_BYTES {
         id.to_owned()
     } else {
         Uuid::new_v5(&Uuid::NAMESPACE_OID, id.as_bytes()).to_string()
-    };
-    Incoming { id, text, pressed }
+    }
+}
+
+fn attachment(media: Media) -> NewAttachment {
+    NewAttachment {
+        place: media.place,
+        name: media.name,
+        content_type: media.content_type,
+        size: media.size.and_then(|size| i64::try_from(size).ok()),
+    }
 }

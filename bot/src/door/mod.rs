@@ -7,20 +7,19 @@
 mod dispatch;
 mod error;
 mod intake;
-mod outbox;
 
 use std::sync::{Arc, LazyLock};
 
 use crm::{
     AcceptMessage, Accepted, Author, Conversation, ConversationId, ConversationState, CrmError,
-    CustomerId, Message, NewConversation, NewMessage, Opened, StateChange, StateChanged, Store,
+    CustomerId, Message, NewAttachment, NewConversation, NewMessage, Opened, StateChange,
+    StateChanged, Store,
 };
 
 use regex::Regex;
 
 pub(crate) use dispatch::{Answers, Dispatcher};
 pub(crate) use error::DoorError;
-pub(crate) use outbox::Outbox;
 
 use crate::audience::{Event, Hub, Listener, Said};
 use crate::clock::Clock;
@@ -71,6 +70,8 @@ pub(crate) struct Arrival<'a> {
     pub language: Option<&'a str>,
     /// Whether the channel sends what is said, or the client fetches it.
     pub pushed: bool,
+    /// What the platform wants to hear when it is answered.
+    pub reply_context: Option<&'a str>,
 }
 
 /// A conversation that was opened, or taken up again.
@@ -93,6 +94,8 @@ pub(crate) struct Incoming {
     pub text: String,
     /// Id of the quick reply whose press this is.
     pub pressed: Option<String>,
+    /// Files that came with it.
+    pub attachments: Vec<NewAttachment>,
 }
 
 impl Door {
@@ -137,6 +140,7 @@ impl Door {
             customer: known.as_ref().map(|customer| customer.id.clone()),
             language: Some(language),
             pushed: arrival.pushed,
+            reply_context: arrival.reply_context.map(str::to_owned),
             at: self.clock.now(),
         };
         let greeting = NewMessage::text(Author::Bot, greeting);
@@ -211,7 +215,12 @@ impl Door {
         conversation: ConversationId,
         message: Incoming,
     ) -> Result<i64, DoorError> {
-        let Incoming { id, text, pressed } = message;
+        let Incoming {
+            id,
+            text,
+            pressed,
+            attachments,
+        } = message;
         let (chars, most) = (text.chars().count(), self.max_message_chars);
         if id.is_empty() || id.len() > MOST_ID_BYTES {
             return Err(DoorError::BadId {
@@ -231,6 +240,7 @@ impl Door {
             client_id: id.clone(),
             text: text.clone(),
             pressed,
+            attachments,
             at,
         });
         let seq = match accepted.await? {

@@ -12,6 +12,7 @@ fn arrival<'a>(thread: Option<&'a str>, identity: Option<&'a CustomerId>) -> Arr
         identity,
         language: None,
         pushed: false,
+        reply_context: None,
     }
 }
 
@@ -20,6 +21,7 @@ fn says(id: &str, text: &str) -> Incoming {
         id: id.into(),
         text: text.into(),
         pressed: None,
+        attachments: Vec::new(),
     }
 }
 

@@ -1,29 +1,38 @@
 //! The hooks that messaging platforms call. What is signed wrongly is never stored; what is stored is answered
 //! afterwards, for platforms wait seconds at most.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{OriginalUri, Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use connectors::channel::{Hook, HookError};
+use serde::Deserialize;
 
 use super::error::ApiError;
 use crate::app::App;
 use crate::channels;
-use crate::door::DoorError;
+
+/// The path of a hook; what is behind the account is the platform's own.
+#[derive(Deserialize)]
+pub(super) struct HookPath {
+    platform: String,
+    account: String,
+}
 
 /// A platform tells what happened.
 pub(super) async fn receive(
     State(app): State<App>,
-    Path((platform, account)): Path<(String, String)>,
+    Path(named): Path<HookPath>,
     OriginalUri(uri): OriginalUri,
     method: Method,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, ApiError> {
-    let channel = channels::name(&platform, &account);
-    let connector = app.channels.get(&channel).ok_or(ApiError::UnknownChannel)?;
-    let received = connector.receive(&Hook {
+    let channel = channels::name(&named.platform, &named.account);
+    let account = app.channels.get(&channel).ok_or(ApiError::UnknownChannel)?;
+    let received = account.connector.receive(&Hook {
         method: &method,
         url: &address(&app, &uri, &headers),
         headers: &headers,
@@ -31,13 +40,15 @@ pub(super) async fn receive(
         at: app.door.clock.now().0 / 1000,
     });
     let received = received.inspect_err(|error| count(&channel, error))?;
-    for event in received.events {
-        match app.door.take_in(&channel, event).await {
-            Ok(()) => {}
-            // Not stored: the platform is to tell it again.
-            Err(error @ DoorError::Unavailable(_)) => return Err(error.into()),
-            Err(error) => tracing::info!(channel, "an event is passed over: {error}"),
-        }
+    // Not stored: the platform is to tell it again.
+    channels::take_in(&app, account, received.events).await?;
+    if let Some(bell) = received.bell {
+        account.ring(bell);
+    }
+    if !received.calls.is_empty() {
+        let account = Arc::clone(account);
+        app.tracker
+            .spawn(async move { account.try_to_call(&received.calls).await });
     }
     Ok(match received.reply {
         Some(reply) => {

@@ -9,10 +9,10 @@ mod hooks;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::Path;
+use axum::extract::{DefaultBodyLimit, Path};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -23,6 +23,8 @@ use crate::app::App;
 
 /// Largest request body, in bytes.
 const MOST_BODY: usize = 64 * 1024;
+/// Largest body of a platform's request, in bytes: WhatsApp's are said to reach 3 MB.
+const MOST_HOOK_BODY: usize = 4 * 1024 * 1024;
 /// Longest time for an answer; the chat itself runs on after its upgrade.
 const MOST_TIME: Duration = Duration::from_secs(30);
 
@@ -30,10 +32,6 @@ const MOST_TIME: Duration = Duration::from_secs(30);
 pub(crate) fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/v1/chat", get(chat::chat))
-        .route(
-            "/hooks/{platform}/{account}",
-            get(hooks::receive).post(hooks::receive),
-        )
         .route(
             "/frontdesk.js",
             get(|headers| asset("frontdesk.js".into(), headers)),
@@ -47,14 +45,15 @@ pub(crate) fn router(app: App) -> Router {
             get(|Path(file): Path<String>, headers| asset(file, headers)),
         );
     }
+    let router = router.layer(RequestBodyLimitLayer::new(MOST_BODY));
     // Outermost first: an id for the log, the log, then what may end a request early.
     router
+        .merge(hooks())
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
             MOST_TIME,
         ))
-        .layer(RequestBodyLimitLayer::new(MOST_BODY))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(
             TraceLayer::new_for_http()
@@ -63,6 +62,15 @@ pub(crate) fn router(app: App) -> Router {
         )
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .with_state(app)
+}
+
+/// The hooks of platforms: some have paths of their own behind it, and methods.
+fn hooks() -> Router<App> {
+    Router::new()
+        .route("/hooks/{platform}/{account}", any(hooks::receive))
+        .route("/hooks/{platform}/{account}/{*rest}", any(hooks::receive))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(MOST_HOOK_BODY))
 }
 
 /// Path and id only: queries and headers may hold personal data and tokens.

@@ -124,7 +124,9 @@ pub(crate) static TABLES: &[Table] = &[
             Kind::Int => "state_since" "state_seq";
             Kind::Json(plain) => "memory";
             Kind::Int => "last_seq" "answered_seq" "created_at";
-            Kind::Bool => "pushed";
+            Kind::Bool => "pushed" "blocked";
+            Kind::Text => "reply_context";
+            Kind::Int => "heard_at";
         },
     ),
     table(
@@ -147,6 +149,24 @@ pub(crate) static TABLES: &[Table] = &[
             Kind::Text => "channel" "state" "error";
             Kind::Int => "due_at" "claimed_until" "token" "tries" "at";
             Kind::Json(plain) => "parts";
+        },
+    ),
+    table(
+        "attachments",
+        3,
+        columns! {
+            Kind::Text => "conversation";
+            Kind::Int => "seq" "number";
+            Kind::Text => "channel" "place" "name" "content_type" "state" "error" "content";
+            Kind::Int => "size" "due_at" "claimed_until" "token" "tries";
+        },
+    ),
+    table(
+        "listeners",
+        1,
+        columns! {
+            Kind::Text => "channel" "cursor";
+            Kind::Int => "until" "token";
         },
     ),
     table(

@@ -12,7 +12,7 @@ pub(crate) async fn open(
     new: NewConversation,
     greeting: Option<NewMessage>,
 ) -> Result<Opened, Fault> {
-    let pushed = new.pushed;
+    let (pushed, reply_context) = (new.pushed, new.reply_context);
     let conversation = Conversation {
         id: new.id,
         channel: new.channel,
@@ -25,7 +25,7 @@ pub(crate) async fn open(
         answered_seq: 0,
         created_at: new.at,
     };
-    if !insert(tx, &conversation, pushed).await? {
+    if !insert(tx, &conversation, pushed, reply_context).await? {
         let Conversation {
             id,
             channel,
@@ -54,11 +54,17 @@ pub(crate) async fn open(
 }
 
 /// Inserts the row, unless its id is taken or its thread has a conversation.
-async fn insert(tx: &mut Tx, conversation: &Conversation, pushed: bool) -> Result<bool, Fault> {
+async fn insert(
+    tx: &mut Tx,
+    conversation: &Conversation,
+    pushed: bool,
+    reply_context: Option<String>,
+) -> Result<bool, Fault> {
     let inserted = sqlx::query(
         "INSERT INTO conversations (id, channel, thread, customer, state, state_since, state_seq,
-                                    language, memory, last_seq, answered_seq, created_at, pushed)
-         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, 0, 0, $6, $9)
+                                    language, memory, last_seq, answered_seq, created_at, pushed,
+                                    reply_context, heard_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, 0, 0, $6, $9, $10, $6)
          ON CONFLICT DO NOTHING",
     )
     .bind(Text(conversation.id))
@@ -70,9 +76,25 @@ async fn insert(tx: &mut Tx, conversation: &Conversation, pushed: bool) -> Resul
     .bind(&conversation.language)
     .bind(Json(&conversation.memory))
     .bind(pushed)
+    .bind(reply_context)
     .execute(&mut **tx)
     .await?;
     Ok(inserted.rows_affected() == 1)
+}
+
+pub(crate) async fn set_reach(tx: &mut Tx, reach: Reach) -> Result<(), Fault> {
+    sqlx::query(
+        "UPDATE conversations SET reply_context = COALESCE($1, reply_context), blocked = $2,
+                                  heard_at = COALESCE($3, heard_at)
+         WHERE id = $4",
+    )
+    .bind(reach.reply_context)
+    .bind(reach.blocked)
+    .bind(reach.heard_at.map(|at| at.0))
+    .bind(Text(reach.conversation))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 pub(crate) async fn find(pool: &Pool, id: ConversationId) -> Result<Option<Conversation>, Fault> {

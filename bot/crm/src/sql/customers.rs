@@ -193,6 +193,7 @@ async fn erase_conversation(
     erased.ratings += delete(tx, "DELETE FROM ratings WHERE conversation = $1", &id).await?;
     erased.outcomes += delete(tx, "DELETE FROM outcomes WHERE conversation = $1", &id).await?;
     delete(tx, "DELETE FROM deliveries WHERE conversation = $1", &id).await?;
+    delete(tx, "DELETE FROM attachments WHERE conversation = $1", &id).await?;
     erased.messages += delete(tx, "DELETE FROM messages WHERE conversation = $1", &id).await?;
     erased.conversations += delete(tx, "DELETE FROM conversations WHERE id = $1", &id).await?;
     Ok(())

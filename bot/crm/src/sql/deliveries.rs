@@ -74,10 +74,12 @@ async fn take(
         .bind(seq)
         .fetch_one(&mut **tx)
         .await?;
-    let thread = sqlx::query_scalar("SELECT thread FROM conversations WHERE id = $1")
-        .bind(Text(conversation))
-        .fetch_one(&mut **tx)
-        .await?;
+    let (thread, reply_context, heard_at, blocked): (_, _, Option<i64>, _) = sqlx::query_as(
+        "SELECT thread, reply_context, heard_at, blocked FROM conversations WHERE id = $1",
+    )
+    .bind(Text(conversation))
+    .fetch_one(&mut **tx)
+    .await?;
     Ok(Delivery {
         conversation,
         thread,
@@ -85,6 +87,9 @@ async fn take(
         token,
         tries,
         parts,
+        reply_context,
+        heard_at: heard_at.map(Millis),
+        blocked,
     })
 }
 
@@ -119,6 +124,46 @@ pub(crate) async fn settle(tx: &mut Tx, settle: SettleDelivery) -> Result<bool, 
     .execute(&mut **tx)
     .await?;
     Ok(settled.rows_affected() == 1)
+}
+
+/// Makes the message that was accepted under that id a dead letter.
+pub(crate) async fn fail(
+    tx: &mut Tx,
+    channel: String,
+    thread: String,
+    platform_id: String,
+    error: String,
+) -> Result<bool, Fault> {
+    const RECENT: i64 = 50;
+    let recent: Vec<(Text<ConversationId>, i64, Json<Vec<Option<String>>>)> = sqlx::query_as(
+        "SELECT d.conversation, d.seq, d.parts FROM deliveries AS d
+         JOIN conversations AS c ON c.id = d.conversation
+         WHERE c.channel = $1 AND c.thread = $2 AND d.state = $3
+         ORDER BY d.seq DESC LIMIT $4",
+    )
+    .bind(channel)
+    .bind(thread)
+    .bind(Text(DeliveryState::Sent))
+    .bind(RECENT)
+    .fetch_all(&mut **tx)
+    .await?;
+    let is_it = |parts: &[Option<String>]| parts.iter().flatten().any(|part| *part == platform_id);
+    let found = recent.into_iter().find(|(_, _, parts)| is_it(parts));
+    let Some((conversation, seq, _)) = found else {
+        return Ok(false);
+    };
+    sqlx::query(
+        "UPDATE deliveries SET state = $1, error = $2, parts = $3
+         WHERE conversation = $4 AND seq = $5",
+    )
+    .bind(Text(DeliveryState::Dead))
+    .bind(error)
+    .bind(Json(Vec::<Option<String>>::new()))
+    .bind(conversation)
+    .bind(seq)
+    .execute(&mut **tx)
+    .await?;
+    Ok(true)
 }
 
 /// When something of a channel is due next: a claim that is held is due when it ends.

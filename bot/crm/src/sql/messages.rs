@@ -4,7 +4,7 @@ use sqlx::types::{Json, Text};
 
 use super::conversations::load;
 use super::states::set_answered;
-use super::{Pool, Tx, deliveries};
+use super::{Pool, Tx, attachments, deliveries};
 use crate::error::{CrmError, Fault};
 use crate::types::*;
 
@@ -30,12 +30,61 @@ pub(crate) async fn accept(tx: &mut Tx, message: AcceptMessage) -> Result<Accept
         at: message.at,
     };
     insert(tx, id, &stored).await?;
+    attachments::put(tx, id, stored.seq, message.attachments, message.at).await?;
     set_answered(tx, id, answered).await?;
     Ok(Accepted::Stored { seq: stored.seq })
 }
 
-/// Appends a message of the server's side under the next number.
+pub(crate) async fn edit(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    client_id: String,
+    text: String,
+) -> Result<Option<i64>, Fault> {
+    Ok(sqlx::query_scalar(
+        "UPDATE messages SET text = $1 WHERE conversation = $2 AND client_id = $3 RETURNING seq",
+    )
+    .bind(text)
+    .bind(Text(conversation))
+    .bind(client_id)
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+pub(crate) async fn withdraw(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    client_id: String,
+) -> Result<Option<i64>, Fault> {
+    let Some(seq) = edit(tx, conversation, client_id, String::new()).await? else {
+        return Ok(None);
+    };
+    attachments::withdraw(tx, conversation, seq).await?;
+    // There is nothing to answer any more.
+    sqlx::query(
+        "UPDATE conversations SET answered_seq = $1 WHERE id = $2 AND answered_seq = $1 - 1",
+    )
+    .bind(seq)
+    .bind(Text(conversation))
+    .execute(&mut **tx)
+    .await?;
+    Ok(Some(seq))
+}
+
+/// Appends a message of the server's side under the next number, and has it leave.
 pub(crate) async fn append(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    new: NewMessage,
+    at: Millis,
+) -> Result<Message, Fault> {
+    let message = note(tx, conversation, new, at).await?;
+    deliveries::put(tx, conversation, message.seq, at).await?;
+    Ok(message)
+}
+
+/// Appends a message that the customer has read already.
+pub(crate) async fn note(
     tx: &mut Tx,
     conversation: ConversationId,
     new: NewMessage,
@@ -58,7 +107,6 @@ pub(crate) async fn append(
         at,
     };
     insert(tx, conversation, &message).await?;
-    deliveries::put(tx, conversation, message.seq, at).await?;
     Ok(message)
 }
 

@@ -8,6 +8,7 @@
 //! A function that changes something takes the transaction of its caller and never commits;
 //! [`Engine::write`] does. A function that only reads takes a [`Pool`].
 
+pub(crate) mod attachments;
 pub(crate) mod changes;
 pub(crate) mod company;
 pub(crate) mod conversations;
@@ -17,6 +18,7 @@ pub(crate) mod deliveries;
 pub(crate) mod events;
 #[cfg(test)]
 mod exchange;
+pub(crate) mod listeners;
 pub(crate) mod messages;
 pub(crate) mod orders;
 pub(crate) mod records;

@@ -55,6 +55,20 @@ impl FromRow<'_, Row> for Undelivered {
     }
 }
 
+impl FromRow<'_, Row> for Attachment {
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            seq: row.try_get("seq")?,
+            number: row.try_get("number")?,
+            name: row.try_get("name")?,
+            content_type: row.try_get("content_type")?,
+            size: row.try_get("size")?,
+            state: row.try_get("state")?,
+            error: row.try_get("error")?,
+        })
+    }
+}
+
 impl FromRow<'_, Row> for Outcome {
     fn from_row(row: &Row) -> Result<Self, Error> {
         Ok(Self {

@@ -61,6 +61,7 @@ mod company;
 mod conversations;
 mod customers;
 mod deliveries;
+mod platforms;
 mod records;
 
 /// The CRM store. Clones share the same connections.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConversationId, CustomerId, Millis, TurnId};
+use super::{ConversationId, CustomerId, Millis, NewAttachment, TurnId};
 
 /// Who answers in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,6 +69,8 @@ pub struct NewConversation {
     pub language: Option<String>,
     /// Whether what is said there is put into the outbox (a messaging platform), or fetched (the widget).
     pub pushed: bool,
+    /// What the platform wants to hear when it is answered, in its own words.
+    pub reply_context: Option<String>,
     /// Start.
     pub at: Millis,
 }
@@ -221,6 +223,8 @@ pub struct AcceptMessage {
     pub text: String,
     /// Id of the quick reply that was pressed, if one was.
     pub pressed: Option<String>,
+    /// Files that came with it, to be fetched.
+    pub attachments: Vec<NewAttachment>,
     /// When it came.
     pub at: Millis,
 }

@@ -77,6 +77,12 @@ pub struct Delivery {
     pub tries: i64,
     /// Its parts that were sent already: the platform's id of each, where it has one.
     pub parts: Vec<Option<String>>,
+    /// What the platform wants to hear when it is answered, in its own words.
+    pub reply_context: Option<String>,
+    /// When the customer was heard last.
+    pub heard_at: Option<Millis>,
+    /// Whether they want no more messages, or can get none.
+    pub blocked: bool,
 }
 
 /// What became of a claimed delivery.

@@ -8,9 +8,11 @@ mod conversation;
 mod delivery;
 mod ids;
 mod money;
+mod platform;
 
 pub use company::*;
 pub use conversation::*;
 pub use delivery::*;
 pub use ids::*;
 pub use money::{Money, MoneyError};
+pub use platform::*;

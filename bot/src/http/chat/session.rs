@@ -118,6 +118,7 @@ impl Session {
                     id: id.clone(),
                     text,
                     pressed,
+                    attachments: Vec::new(),
                 };
                 let seq = self.door.accept(conversation, message).await?;
                 Ok(vec![ServerFrame::Ack { id, seq }])
@@ -188,6 +189,7 @@ impl Session {
             identity,
             language,
             pushed: false,
+            reply_context: None,
         };
         let entered = self.door.open(&arrival).await?;
         let name = self.keys.name(entered.conversation.id);

@@ -1,0 +1,136 @@
+//! The accounts on messaging platforms that the configuration names: what is read from them and sent to them.
+
+mod account;
+mod files;
+mod health;
+mod intake;
+mod listen;
+mod outbox;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use connectors::channel::Connector;
+use connectors::telegram::Telegram;
+use connectors::webhook::{Key, KeyError, Webhook};
+
+pub(crate) use account::Account;
+pub(crate) use intake::take_in;
+
+use crate::app::App;
+use crate::config::{Channel, Config, ConfigError, Secret};
+use files::Fetcher;
+use listen::Listener;
+use outbox::Outbox;
+
+/// How long a connection to a platform may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The accounts, by channel (`telegram/shop`).
+pub(crate) type Channels = BTreeMap<String, Arc<Account>>;
+
+/// The connectors of all accounts, by channel.
+///
+/// # Errors
+/// [`ConfigError`] with the accounts whose settings cannot be used.
+pub(crate) fn connectors(
+    config: &Config,
+) -> Result<BTreeMap<String, Arc<dyn Connector>>, ConfigError> {
+    let mut connectors = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (account, channel) in &config.channels {
+        match connector(channel) {
+            Ok(connector) => {
+                connectors.insert(name(channel.platform(), account), connector);
+            }
+            Err(error) => problems.push(format!("channels.{account}: {error}")),
+        }
+    }
+    if problems.is_empty() {
+        Ok(connectors)
+    } else {
+        Err(ConfigError { problems })
+    }
+}
+
+/// The accounts that the configuration names, ready to be used.
+///
+/// # Errors
+/// [`ConfigError`], also where no HTTP client can be made.
+pub(crate) fn connect(config: &Config) -> Result<Channels, ConfigError> {
+    let connectors = connectors(config)?;
+    if connectors.is_empty() {
+        return Ok(Channels::new());
+    }
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may be faster; one provider is as good as the other.
+        let provider = rustls::crypto::ring::default_provider();
+        provider.install_default().ok();
+    }
+    let client = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build();
+    let client = client.map_err(|error| ConfigError {
+        problems: vec![format!("channels: {error}")],
+    })?;
+    let accounts = connectors.into_iter().map(|(channel, connector)| {
+        let account = Account::new(channel.clone(), connector, client.clone());
+        (channel, Arc::new(account))
+    });
+    Ok(accounts.collect())
+}
+
+/// A channel's name, as the store has it.
+pub(crate) fn name(platform: &str, account: &str) -> String {
+    format!("{platform}/{account}")
+}
+
+/// Starts to send what waits in the outbox, to listen where there is something to be heard, and to fetch files;
+/// these tasks end with the server.
+pub(crate) fn start(app: &App) {
+    for account in app.channels.values() {
+        let outbox = Outbox {
+            store: app.store.clone(),
+            clock: Arc::clone(&app.door.clock),
+            account: Arc::clone(account),
+        };
+        app.tracker.spawn(outbox.run(app.shutdown.clone()));
+        if Listener::is_needed(account) {
+            let listener = Listener {
+                app: app.clone(),
+                account: Arc::clone(account),
+            };
+            app.tracker.spawn(listener.run(app.shutdown.clone()));
+        }
+        let fetcher = Fetcher {
+            store: app.store.clone(),
+            clock: Arc::clone(&app.door.clock),
+            account: Arc::clone(account),
+            most_bytes: app.config.server.max_file_bytes,
+        };
+        app.tracker.spawn(fetcher.run(app.shutdown.clone()));
+    }
+}
+
+fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, KeyError> {
+    let text = |secret: &Secret| secret.reveal().to_owned();
+    Ok(match channel {
+        Channel::Webhook { url, keys } => {
+            let keys = keys.iter().map(|key| Key::parse(key.reveal()));
+            Arc::new(Webhook::new(url.clone(), keys.collect::<Result<_, _>>()?))
+        }
+        Channel::Telegram {
+            token,
+            secret,
+            in_groups,
+            api,
+        } => Arc::new(Telegram::new(
+            api.clone(),
+            text(token),
+            text(secret),
+            in_groups.clone(),
+        )),
+    })
+}
