@@ -2,9 +2,11 @@
 
 pub mod channel;
 mod cipher;
+pub mod meta;
 mod render;
 mod signature;
 pub mod telegram;
 pub mod text;
 pub mod web;
 pub mod webhook;
+pub mod whatsapp;

@@ -3,7 +3,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of them")]
 
+pub mod meta;
 pub mod telegram;
+pub mod whatsapp;
 
 use http::{HeaderMap, Method};
 

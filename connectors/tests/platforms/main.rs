@@ -6,7 +6,9 @@
 #[path = "../fakes/mod.rs"]
 mod fakes;
 
+mod meta;
 mod telegram;
+mod whatsapp;
 
 use connectors::channel::{
     Answer, Auth, Call, Choice, Connector, Hook, Incoming, Link, Outgoing, SendError, Sending,

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail here")]
 
+mod meta;
+
 use std::path::Path;
 
 use connectors::channel::{Connector, Hook, HookError};
