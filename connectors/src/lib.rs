@@ -2,6 +2,7 @@
 
 pub mod channel;
 mod cipher;
+pub mod messenger;
 pub mod meta;
 mod render;
 mod signature;

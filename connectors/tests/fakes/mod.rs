@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of them")]
 
+pub mod messenger;
 pub mod meta;
 pub mod telegram;
 pub mod whatsapp;

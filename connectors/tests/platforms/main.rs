@@ -6,6 +6,7 @@
 #[path = "../fakes/mod.rs"]
 mod fakes;
 
+mod messenger;
 mod meta;
 mod telegram;
 mod whatsapp;

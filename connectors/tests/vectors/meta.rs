@@ -1,6 +1,7 @@
 use connectors::channel::{Connector, Hook, HookError};
+use connectors::messenger::{Messenger, Service, Settings};
 use connectors::meta::App;
-use connectors::whatsapp::{Settings, WhatsApp};
+use connectors::whatsapp::{self, WhatsApp};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use url::Url;
@@ -18,15 +19,30 @@ fn app(secret: &str, token: &str) -> App {
     }
 }
 
-fn connectors(secret: &str, token: &str) -> [Box<dyn Connector>; 1] {
-    [Box::new(WhatsApp::new(Settings {
-        app: app(secret, token),
-        phone_number: "1060001".to_owned(),
-        media_hosts: Vec::new(),
-        list_button: "Choose".to_owned(),
-        template: None,
-        in_groups: false,
-    }))]
+fn connectors(secret: &str, token: &str) -> [Box<dyn Connector>; 3] {
+    let messenger = |service| {
+        Box::new(Messenger::new(Settings {
+            service,
+            app: app(secret, token),
+            app_id: "1517776481860111".to_owned(),
+            account: "1789000".to_owned(),
+            start: "begin".to_owned(),
+            human_agent: false,
+            media_hosts: Vec::new(),
+        }))
+    };
+    [
+        Box::new(WhatsApp::new(whatsapp::Settings {
+            app: app(secret, token),
+            phone_number: "1060001".to_owned(),
+            media_hosts: Vec::new(),
+            list_button: "Choose".to_owned(),
+            template: None,
+            in_groups: false,
+        })),
+        messenger(Service::Messenger),
+        messenger(Service::Instagram),
+    ]
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
