@@ -4,6 +4,7 @@ pub mod channel;
 mod cipher;
 pub mod messenger;
 pub mod meta;
+pub mod line;
 mod render;
 mod signature;
 pub mod telegram;

@@ -5,6 +5,7 @@
 
 pub mod messenger;
 pub mod meta;
+pub mod line;
 pub mod telegram;
 pub mod whatsapp;
 

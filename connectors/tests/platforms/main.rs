@@ -8,6 +8,7 @@ mod fakes;
 
 mod messenger;
 mod meta;
+mod line;
 mod telegram;
 mod whatsapp;
 
@@ -137,9 +138,9 @@ impl<F: Fake> Platform<F> {
         polled.events
     }
 
-    /// Sends a message in answer to `event`.
+    /// Sends a message in answer to `event`; what is refused for a while is sent again after it.
     fn reply(&mut self, event: &Incoming, text: &str, choices: &[Choice<'_>]) {
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             thread: &event.thread,
             key: "01a22f55738773e2b1849c7cacbaa243-2",
             context: event.context.as_deref(),
@@ -154,8 +155,19 @@ impl<F: Fake> Platform<F> {
             quick_replies: choices.to_vec(),
             at: NOW,
         };
-        for call in self.connector.send(&Sending::Message(&outgoing)) {
-            self.accepted(&call).unwrap();
+        let mut sent = 0;
+        while let Some(call) = self.connector.send(&Sending::Message(&outgoing)).get(sent) {
+            match self.accepted(call) {
+                Err(SendError::Later {
+                    after: Some(after), ..
+                }) if outgoing.at == NOW => {
+                    outgoing.at += i64::try_from(after.as_secs()).unwrap();
+                }
+                accepted => {
+                    accepted.unwrap();
+                    sent += 1;
+                }
+            }
         }
     }
 }
