@@ -8,6 +8,7 @@ pub mod meta;
 pub mod line;
 pub mod telegram;
 pub mod whatsapp;
+pub mod twilio;
 
 use http::{HeaderMap, Method};
 

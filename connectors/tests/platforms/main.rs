@@ -11,6 +11,7 @@ mod meta;
 mod line;
 mod telegram;
 mod whatsapp;
+mod twilio;
 
 use connectors::channel::{
     Answer, Auth, Call, Choice, Connector, Hook, Incoming, Link, Outgoing, SendError, Sending,

@@ -4,6 +4,7 @@
 
 mod meta;
 mod line;
+mod twilio;
 
 use std::path::Path;
 
