@@ -8,6 +8,7 @@ pub mod line;
 mod render;
 mod signature;
 pub mod sms;
+pub mod slack;
 pub mod telegram;
 pub mod text;
 pub mod twilio;

@@ -6,6 +6,7 @@
 pub mod messenger;
 pub mod meta;
 pub mod line;
+pub mod slack;
 pub mod telegram;
 pub mod whatsapp;
 pub mod twilio;

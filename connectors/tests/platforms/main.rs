@@ -9,6 +9,7 @@ mod fakes;
 mod messenger;
 mod meta;
 mod line;
+mod slack;
 mod telegram;
 mod whatsapp;
 mod twilio;

@@ -5,6 +5,7 @@
 mod meta;
 mod line;
 mod twilio;
+mod slack;
 
 use std::path::Path;
 
