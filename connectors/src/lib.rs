@@ -2,13 +2,13 @@
 
 pub mod channel;
 mod cipher;
+pub mod line;
 pub mod messenger;
 pub mod meta;
-pub mod line;
 mod render;
 mod signature;
-pub mod sms;
 pub mod slack;
+pub mod sms;
 pub mod telegram;
 pub mod text;
 pub mod twilio;

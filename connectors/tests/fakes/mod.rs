@@ -3,13 +3,13 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of them")]
 
+pub mod line;
 pub mod messenger;
 pub mod meta;
-pub mod line;
 pub mod slack;
 pub mod telegram;
-pub mod whatsapp;
 pub mod twilio;
+pub mod whatsapp;
 
 use http::{HeaderMap, Method};
 

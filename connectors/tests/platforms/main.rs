@@ -6,13 +6,13 @@
 #[path = "../fakes/mod.rs"]
 mod fakes;
 
+mod line;
 mod messenger;
 mod meta;
-mod line;
 mod slack;
 mod telegram;
-mod whatsapp;
 mod twilio;
+mod whatsapp;
 
 use connectors::channel::{
     Answer, Auth, Call, Choice, Connector, Hook, Incoming, Link, Outgoing, SendError, Sending,

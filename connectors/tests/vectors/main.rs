@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail here")]
 
-mod meta;
 mod line;
-mod twilio;
+mod meta;
 mod slack;
+mod twilio;
 
 use std::path::Path;
 
