@@ -3,7 +3,7 @@
 //!
 //! The settings of the server are read from the environment here and nowhere else.
 
-mod channels;
+pub(crate) mod channels;
 mod sections;
 
 use std::collections::BTreeMap;

@@ -149,7 +149,7 @@ fn below(base: &Url, path: &str) -> Url {
 /// Whether the token of what the customer wrote last can still be used.
 fn is_fresh(message: &Outgoing<'_>) -> bool {
     let heard = message.heard_at;
-    heard.is_some_and(|heard| message.at.saturating_sub(heard) < FRESH)
+    message.is_first && heard.is_some_and(|heard| message.at.saturating_sub(heard) < FRESH)
 }
 
 /// The buttons for `choices`, and the choices that no button can hold.

@@ -30,17 +30,22 @@ pub struct Telegram {
     base: Url,
     /// What BotFather gave.
     token: String,
-    /// What `setWebhook` was told.
-    secret: String,
+    /// What `setWebhook` was told; without it, updates are polled.
+    secret: Option<String>,
     /// The bot's name without `@`, where it answers in groups: to those who name it.
     in_groups: Option<String>,
 }
 
 impl Telegram {
-    /// The bot of `token`, whose hook is called with `secret`. Groups are ignored but for messages that name the
-    /// bot by its name `in_groups`.
+    /// The bot of `token`, whose hook is called with `secret`; without one, updates are polled. Groups are
+    /// ignored but for messages that name the bot by its name `in_groups`.
     #[must_use]
-    pub fn new(base: Url, token: String, secret: String, in_groups: Option<String>) -> Self {
+    pub fn new(
+        base: Url,
+        token: String,
+        secret: Option<String>,
+        in_groups: Option<String>,
+    ) -> Self {
         Self {
             base,
             token,
@@ -258,7 +263,8 @@ impl Connector for Telegram {
 
     fn receive(&self, hook: &Hook<'_>) -> Result<Received, HookError> {
         let secret = hook.header(SECRET).ok_or(HookError::BadSignature)?;
-        if self.secret.is_empty() || !same(secret.as_bytes(), self.secret.as_bytes()) {
+        let known = self.secret.as_ref().filter(|known| !known.is_empty());
+        if !known.is_some_and(|known| same(secret.as_bytes(), known.as_bytes())) {
             return Err(HookError::BadSignature);
         }
         let update: Update = serde_json::from_slice(hook.body).map_err(|_| HookError::Malformed)?;
@@ -295,7 +301,7 @@ impl Connector for Telegram {
     }
 
     fn polling(&self) -> Option<&dyn Polling> {
-        Some(self)
+        self.secret.is_none().then_some(self as _)
     }
 
     fn files(&self) -> Option<&dyn Files> {

@@ -1,6 +1,7 @@
 //! The accounts on messaging platforms that the configuration names: what is read from them and sent to them.
 
 mod account;
+mod connector;
 mod files;
 mod health;
 mod intake;
@@ -12,14 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use connectors::channel::Connector;
-use connectors::telegram::Telegram;
-use connectors::webhook::{Key, KeyError, Webhook};
 
 pub(crate) use account::Account;
 pub(crate) use intake::take_in;
 
 use crate::app::App;
-use crate::config::{Channel, Config, ConfigError, Secret};
+use crate::config::{Config, ConfigError};
+use connector::connector;
 use files::Fetcher;
 use listen::Listener;
 use outbox::Outbox;
@@ -112,25 +112,4 @@ pub(crate) fn start(app: &App) {
         };
         app.tracker.spawn(fetcher.run(app.shutdown.clone()));
     }
-}
-
-fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, KeyError> {
-    let text = |secret: &Secret| secret.reveal().to_owned();
-    Ok(match channel {
-        Channel::Webhook { url, keys } => {
-            let keys = keys.iter().map(|key| Key::parse(key.reveal()));
-            Arc::new(Webhook::new(url.clone(), keys.collect::<Result<_, _>>()?))
-        }
-        Channel::Telegram {
-            token,
-            secret,
-            in_groups,
-            api,
-        } => Arc::new(Telegram::new(
-            api.clone(),
-            text(token),
-            text(secret),
-            in_groups.clone(),
-        )),
-    })
 }

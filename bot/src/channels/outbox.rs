@@ -187,6 +187,7 @@ impl Outbox {
             key: &key,
             context: delivery.reply_context.as_deref(),
             heard_at: delivery.heard_at.map(|at| at.0 / 1000),
+            is_first: delivery.is_first,
             seq: message.seq,
             author: message.author.as_str(),
             text: &message.text,

@@ -1,47 +1,279 @@
-//! The accounts on messaging platforms.
+//! The accounts on messaging platforms. The doc comments are what an operator reads.
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Secret;
 
+/// Functions that give addresses, for serde's defaults.
+macro_rules! addresses {
+    ($($name:ident => $address:literal),+ $(,)?) => {$(
+        fn $name() -> Url {
+            #[expect(clippy::expect_used, reason = "it is written here, and a test reads it")]
+            Url::parse($address).expect("an address")
+        }
+    )+};
+}
+
+addresses! {
+    telegram_api => "https://api.telegram.org",
+    graph_api => "https://graph.facebook.com",
+    line_api => "https://api.line.me",
+    line_data => "https://api-data.line.me",
+    twilio_api => "https://api.twilio.com",
+    twilio_messaging => "https://messaging.twilio.com",
+    slack_api => "https://slack.com/api",
+    slack_files => "https://files.slack.com",
+    slack_responses => "https://hooks.slack.com",
+}
+
 /// An account on a messaging platform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Channel {
     /// Any program that speaks HTTP, by Standard Webhooks.
-    Webhook {
-        /// Where replies are sent.
-        url: Url,
-        /// `whsec_...`, the same at both ends; several while they are changed.
-        keys: Vec<Secret>,
-    },
+    Webhook(Webhook),
     /// A Telegram bot.
-    Telegram {
-        /// What BotFather gave.
-        token: Secret,
-        /// The `secret_token` of `setWebhook`.
-        secret: Secret,
-        /// The bot's name without `@`, to answer in groups those who name it.
-        #[serde(default)]
-        in_groups: Option<String>,
-        /// The Bot API's server.
-        #[serde(default = "telegram_api")]
-        api: Url,
-    },
+    Telegram(Telegram),
+    /// A number of the WhatsApp Business Cloud API.
+    Whatsapp(Whatsapp),
+    /// A Facebook page's Messenger.
+    Messenger(Messenger),
+    /// A professional account at Instagram.
+    Instagram(Messenger),
+    /// A LINE official account.
+    Line(Line),
+    /// Short messages, or WhatsApp, by Twilio.
+    Twilio(Twilio),
+    /// A Slack app's bot user.
+    Slack(Slack),
 }
 
 impl Channel {
     /// The platform's name, as in the hook's address.
     pub(crate) fn platform(&self) -> &'static str {
         match self {
-            Self::Webhook { .. } => "webhook",
-            Self::Telegram { .. } => "telegram",
+            Self::Webhook(_) => "webhook",
+            Self::Telegram(_) => "telegram",
+            Self::Whatsapp(_) => "whatsapp",
+            Self::Messenger(_) => "messenger",
+            Self::Instagram(_) => "instagram",
+            Self::Line(_) => "line",
+            Self::Twilio(_) => "twilio",
+            Self::Slack(_) => "slack",
         }
     }
 }
 
-fn telegram_api() -> Url {
-    #[expect(clippy::expect_used, reason = "it is written here")]
-    Url::parse("https://api.telegram.org").expect("an address")
+/// `kind = "webhook"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Where replies are sent.
+    pub url: Url,
+    /// `whsec_...`, the same at both ends; several while they are changed.
+    pub keys: Vec<Secret>,
+}
+
+/// `kind = "telegram"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telegram {
+    /// What BotFather gave.
+    pub token: Secret,
+    /// The `secret_token` of `setWebhook`; without one, updates are polled.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// The bot's name without `@`, to answer in groups those who name it.
+    #[serde(default)]
+    pub in_groups: Option<String>,
+    /// The Bot API's server.
+    #[serde(default = "telegram_api")]
+    pub api: Url,
+}
+
+/// `kind = "whatsapp"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Whatsapp {
+    /// The Meta app.
+    pub app: MetaApp,
+    /// Id of the number (`phone_number_id`), not the number.
+    pub phone_number: String,
+    /// Label of the button that opens a list of answers, up to 20 characters.
+    #[serde(default = "list_button")]
+    pub list_button: String,
+    /// Name of the approved template that is sent to who has not written for 24 hours.
+    #[serde(default)]
+    pub template: Option<String>,
+    /// Language and region of the template, such as `en_US`.
+    #[serde(default = "template_language")]
+    pub template_language: String,
+    /// Whether messages in groups that name the number are answered.
+    #[serde(default)]
+    pub in_groups: bool,
+    /// Hosts that files are fetched from.
+    #[serde(default = "whatsapp_media")]
+    pub media_hosts: Vec<String>,
+}
+
+/// `kind = "messenger"` and `kind = "instagram"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Messenger {
+    /// The Meta app.
+    pub app: MetaApp,
+    /// Id of the app.
+    pub app_id: String,
+    /// Id of the page, or of the professional account.
+    pub account: String,
+    /// Payload of the button that opens a conversation.
+    #[serde(default = "get_started")]
+    pub start: String,
+    /// Whether Meta lets the app send people's answers up to seven days after a customer wrote.
+    #[serde(default)]
+    pub human_agent: bool,
+    /// Hosts that files are fetched from.
+    #[serde(default = "messenger_media")]
+    pub media_hosts: Vec<String>,
+}
+
+/// An app of Meta's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetaApp {
+    /// Access token of the account.
+    pub token: Secret,
+    /// The app's secret; several while it is changed.
+    pub secrets: Vec<Secret>,
+    /// What the hook's address is registered with.
+    pub verify_token: Secret,
+    /// Version of the Graph API.
+    #[serde(default = "graph_version")]
+    pub version: String,
+    /// Whether requests carry a proof that they come from the app.
+    #[serde(default)]
+    pub proves: bool,
+    /// The Graph API's server.
+    #[serde(default = "graph_api")]
+    pub api: Url,
+}
+
+/// `kind = "line"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The channel's secret.
+    pub secret: Secret,
+    /// The channel's long-lived access token; without it, `channel_id` has tokens lent.
+    #[serde(default)]
+    pub token: Option<Secret>,
+    /// The channel's id.
+    #[serde(default)]
+    pub channel_id: String,
+    /// Whether messages in groups that mention the account are answered.
+    #[serde(default)]
+    pub in_groups: bool,
+    /// The Messaging API's server.
+    #[serde(default = "line_api")]
+    pub api: Url,
+    /// The server of files.
+    #[serde(default = "line_data")]
+    pub data_api: Url,
+}
+
+/// `kind = "twilio"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Twilio {
+    /// SID of the account.
+    pub account: String,
+    /// The account's auth token, by which hooks are signed.
+    pub auth_token: Secret,
+    /// SID of the API key that requests are made with; without one, the auth token.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Secret of the API key.
+    #[serde(default)]
+    pub key_secret: Option<Secret>,
+    /// The hook's public address, to be told what became of messages.
+    #[serde(default)]
+    pub hook: Option<Url>,
+    /// Messages a second that the sender may send.
+    #[serde(default = "one")]
+    pub per_second: u32,
+    /// Whether the senders are WhatsApp's.
+    #[serde(default)]
+    pub whatsapp: bool,
+    /// SIDs of the content templates that offer one answer, two answers, and so on.
+    #[serde(default)]
+    pub answer_templates: Vec<String>,
+    /// SID of the content template for who has not written for 24 hours.
+    #[serde(default)]
+    pub reminder_template: Option<String>,
+    /// The API's server.
+    #[serde(default = "twilio_api")]
+    pub api: Url,
+    /// The server that is told of typing.
+    #[serde(default = "twilio_messaging")]
+    pub messaging_api: Url,
+}
+
+/// `kind = "slack"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// Token of the bot user, `xoxb-...`.
+    pub token: Secret,
+    /// The app's signing secret, where it calls the hook.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// App-level token, `xapp-...`: events come over a socket that the server opens.
+    #[serde(default)]
+    pub app_token: Option<Secret>,
+    /// What an assistant's thread shows while an answer is written.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Whether messages in channels that mention the bot are answered.
+    #[serde(default)]
+    pub in_groups: bool,
+    /// The Web API's server.
+    #[serde(default = "slack_api")]
+    pub api: Url,
+    /// The server of files.
+    #[serde(default = "slack_files")]
+    pub files: Url,
+    /// The server that slash commands are answered at.
+    #[serde(default = "slack_responses")]
+    pub responses: Url,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn list_button() -> String {
+    "…".to_owned()
+}
+
+fn template_language() -> String {
+    "en_US".to_owned()
+}
+
+fn get_started() -> String {
+    "GET_STARTED".to_owned()
+}
+
+fn graph_version() -> String {
+    "v25.0".to_owned()
+}
+
+fn whatsapp_media() -> Vec<String> {
+    vec!["lookaside.fbsbx.com".to_owned()]
+}
+
+fn messenger_media() -> Vec<String> {
+    ["fbcdn.net", "fbsbx.com", "cdninstagram.com"]
+        .map(str::to_owned)
+        .into()
 }

@@ -85,7 +85,11 @@ impl Door {
                     .withdraw_message(id, &client_id(&message))
                     .await?;
             }
-            What::Takeover { text, .. } => self.taken_over(id, text).await?,
+            What::Takeover { text, .. } => {
+                if !self.is_ours(id, &text).await? {
+                    self.taken_over(id, text).await?;
+                }
+            }
             What::Receipt {
                 message,
                 receipt: Receipt::Failed(reason),
@@ -167,6 +171,23 @@ impl Door {
             self.store.change_state(reopened).await?;
         }
         Ok(conversation)
+    }
+
+    /// Whether we said so lately: not every platform marks the echoes of what it was sent by us, and one may come
+    /// before its answer to the sending has.
+    async fn is_ours(&self, id: ConversationId, text: &str) -> Result<bool, DoorError> {
+        let recent = self.store.recent_messages(id, RECENT).await?;
+        let letters = |text: &str| {
+            let letters = text.chars().filter(|c| c.is_alphanumeric());
+            letters.collect::<String>()
+        };
+        let echo = letters(text);
+        let ours = recent
+            .iter()
+            .filter(|message| message.author != Author::Customer);
+        Ok(ours
+            .map(|message| letters(&message.text))
+            .any(|said| !echo.is_empty() && (said.contains(&echo) || echo.contains(&said))))
     }
 
     /// A person of the company has written with the platform's own tools: the customer has read it, and the bot

@@ -45,6 +45,8 @@ pub struct Outgoing<'a> {
     pub context: Option<&'a str>,
     /// When the customer last wrote, in seconds of Unix time; `None` where they have not.
     pub heard_at: Option<i64>,
+    /// Whether nothing was sent since then: some platforms lend a reply token that is good once.
+    pub is_first: bool,
     /// Its place in the conversation.
     pub seq: i64,
     /// `bot`, `agent` or `system`.

@@ -128,6 +128,7 @@ fn a_message_leaves_signed_in_parts_with_links_and_buttons_on_the_last() {
     let outgoing = Outgoing {
         context: None,
         heard_at: None,
+        is_first: false,
         thread: "app-77",
         key: "turn-9",
         seq: 5,

@@ -147,6 +147,7 @@ impl<F: Fake> Platform<F> {
             key: "01a22f55738773e2b1849c7cacbaa243-2",
             context: event.context.as_deref(),
             heard_at: Some(NOW),
+            is_first: text.len() < 100,
             seq: 2,
             author: "bot",
             text,

@@ -74,12 +74,17 @@ async fn take(
         .bind(seq)
         .fetch_one(&mut **tx)
         .await?;
-    let (thread, reply_context, heard_at, blocked): (_, _, Option<i64>, _) = sqlx::query_as(
-        "SELECT thread, reply_context, heard_at, blocked FROM conversations WHERE id = $1",
-    )
-    .bind(Text(conversation))
-    .fetch_one(&mut **tx)
-    .await?;
+    let (thread, reply_context, heard_at, blocked, is_first): (_, _, Option<i64>, _, _) =
+        sqlx::query_as(
+            "SELECT c.thread, c.reply_context, c.heard_at, c.blocked, NOT EXISTS (
+                 SELECT 1 FROM deliveries AS d
+                 WHERE d.conversation = c.id AND d.seq < $2 AND d.at >= c.heard_at)
+             FROM conversations AS c WHERE c.id = $1",
+        )
+        .bind(Text(conversation))
+        .bind(seq)
+        .fetch_one(&mut **tx)
+        .await?;
     Ok(Delivery {
         conversation,
         thread,
@@ -89,6 +94,7 @@ async fn take(
         parts,
         reply_context,
         heard_at: heard_at.map(Millis),
+        is_first,
         blocked,
     })
 }

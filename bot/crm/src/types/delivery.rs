@@ -81,6 +81,8 @@ pub struct Delivery {
     pub reply_context: Option<String>,
     /// When the customer was heard last.
     pub heard_at: Option<Millis>,
+    /// Whether nothing was sent to the customer since then.
+    pub is_first: bool,
     /// Whether they want no more messages, or can get none.
     pub blocked: bool,
 }

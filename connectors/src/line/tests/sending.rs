@@ -9,6 +9,7 @@ fn outgoing(text: &str) -> Outgoing<'_> {
         key: "01a22f55-2",
         context: Some("token"),
         heard_at: Some(HEARD),
+        is_first: true,
         text,
         at: HEARD + 10,
         ..Outgoing::default()

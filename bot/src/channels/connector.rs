@@ -1,0 +1,142 @@
+//! From the configuration of an account to its connector.
+
+use std::sync::Arc;
+
+use connectors::channel::Connector;
+use connectors::webhook::{Key, KeyError};
+use connectors::{line, messenger, meta, slack, telegram, twilio, webhook, whatsapp};
+
+use crate::config::Secret;
+use crate::config::channels::{
+    Channel, Line, Messenger, MetaApp, Slack, Telegram, Twilio, Webhook, Whatsapp,
+};
+
+/// The connector of an account.
+///
+/// # Errors
+/// [`KeyError`] of a key of Standard Webhooks that is none.
+pub(super) fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, KeyError> {
+    Ok(match channel {
+        Channel::Webhook(settings) => Arc::new(by_webhook(settings)?),
+        Channel::Telegram(settings) => Arc::new(on_telegram(settings)),
+        Channel::Whatsapp(settings) => Arc::new(on_whatsapp(settings)),
+        Channel::Messenger(settings) => {
+            Arc::new(on_messenger(settings, messenger::Service::Messenger))
+        }
+        Channel::Instagram(settings) => {
+            Arc::new(on_messenger(settings, messenger::Service::Instagram))
+        }
+        Channel::Line(settings) => Arc::new(on_line(settings)),
+        Channel::Twilio(settings) => Arc::new(by_twilio(settings)),
+        Channel::Slack(settings) => Arc::new(on_slack(settings)),
+    })
+}
+
+fn text(secret: &Secret) -> String {
+    secret.reveal().to_owned()
+}
+
+fn or_empty(secret: Option<&Secret>) -> String {
+    secret.map(text).unwrap_or_default()
+}
+
+fn by_webhook(settings: &Webhook) -> Result<webhook::Webhook, KeyError> {
+    let keys = settings.keys.iter().map(|key| Key::parse(key.reveal()));
+    let keys = keys.collect::<Result<_, _>>()?;
+    Ok(webhook::Webhook::new(settings.url.clone(), keys))
+}
+
+fn on_telegram(settings: &Telegram) -> telegram::Telegram {
+    telegram::Telegram::new(
+        settings.api.clone(),
+        text(&settings.token),
+        settings.secret.as_ref().map(text),
+        settings.in_groups.clone(),
+    )
+}
+
+fn app(settings: &MetaApp) -> meta::App {
+    meta::App {
+        base: settings.api.clone(),
+        version: settings.version.clone(),
+        token: text(&settings.token),
+        secrets: settings.secrets.iter().map(text).collect(),
+        verify_token: text(&settings.verify_token),
+        proves: settings.proves,
+    }
+}
+
+fn on_whatsapp(settings: &Whatsapp) -> whatsapp::WhatsApp {
+    let template = |name: &String| whatsapp::Template {
+        name: name.clone(),
+        language: settings.template_language.clone(),
+    };
+    whatsapp::WhatsApp::new(whatsapp::Settings {
+        app: app(&settings.app),
+        phone_number: settings.phone_number.clone(),
+        media_hosts: settings.media_hosts.clone(),
+        list_button: settings.list_button.clone(),
+        template: settings.template.as_ref().map(template),
+        in_groups: settings.in_groups,
+    })
+}
+
+fn on_messenger(settings: &Messenger, service: messenger::Service) -> messenger::Messenger {
+    messenger::Messenger::new(messenger::Settings {
+        service,
+        app: app(&settings.app),
+        app_id: settings.app_id.clone(),
+        account: settings.account.clone(),
+        start: settings.start.clone(),
+        human_agent: settings.human_agent,
+        media_hosts: settings.media_hosts.clone(),
+    })
+}
+
+fn on_line(settings: &Line) -> line::Line {
+    let access = match &settings.token {
+        Some(token) => line::Access::Token(text(token)),
+        None => line::Access::Channel(settings.channel_id.clone()),
+    };
+    line::Line::new(line::Settings {
+        base: settings.api.clone(),
+        data_base: settings.data_api.clone(),
+        access,
+        secret: text(&settings.secret),
+        in_groups: settings.in_groups,
+    })
+}
+
+fn by_twilio(settings: &Twilio) -> twilio::Twilio {
+    let key = settings.key.as_ref().map(|sid| twilio::ApiKey {
+        sid: sid.clone(),
+        secret: or_empty(settings.key_secret.as_ref()),
+    });
+    let whatsapp = settings.whatsapp.then(|| twilio::WhatsApp {
+        answers: settings.answer_templates.clone(),
+        reminder: settings.reminder_template.clone(),
+    });
+    twilio::Twilio::new(twilio::Settings {
+        base: settings.api.clone(),
+        messaging_base: settings.messaging_api.clone(),
+        account: settings.account.clone(),
+        auth_token: text(&settings.auth_token),
+        key,
+        hook: settings.hook.clone(),
+        per_second: settings.per_second,
+        whatsapp,
+    })
+}
+
+fn on_slack(settings: &Slack) -> slack::Slack {
+    slack::Slack::new(slack::Settings {
+        base: settings.api.clone(),
+        files: settings.files.clone(),
+        responses: settings.responses.clone(),
+        token: text(&settings.token),
+        secret: or_empty(settings.secret.as_ref()),
+        app_token: settings.app_token.as_ref().map(text),
+        status: settings.status.clone(),
+        in_groups: settings.in_groups,
+    })
+}
