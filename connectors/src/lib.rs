@@ -5,6 +5,7 @@ mod cipher;
 pub mod line;
 pub mod messenger;
 pub mod meta;
+pub mod mattermost;
 mod render;
 mod signature;
 pub mod slack;

@@ -6,6 +6,7 @@
 pub mod line;
 pub mod messenger;
 pub mod meta;
+pub mod mattermost;
 pub mod slack;
 pub mod telegram;
 pub mod twilio;

@@ -9,6 +9,7 @@ mod fakes;
 mod line;
 mod messenger;
 mod meta;
+mod mattermost;
 mod slack;
 mod telegram;
 mod twilio;
