@@ -7,6 +7,7 @@ pub mod messenger;
 pub mod meta;
 pub mod mattermost;
 mod render;
+pub mod rocketchat;
 mod signature;
 pub mod slack;
 pub mod sms;

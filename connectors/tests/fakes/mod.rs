@@ -7,6 +7,7 @@ pub mod line;
 pub mod messenger;
 pub mod meta;
 pub mod mattermost;
+pub mod rocketchat;
 pub mod slack;
 pub mod telegram;
 pub mod twilio;

@@ -10,6 +10,7 @@ mod line;
 mod messenger;
 mod meta;
 mod mattermost;
+mod rocketchat;
 mod slack;
 mod telegram;
 mod twilio;
@@ -144,8 +145,11 @@ impl<F: Fake> Platform<F> {
     /// Sends a message in answer to `event`; what is refused for a while is sent again after it.
     fn reply(&mut self, event: &Incoming, text: &str, choices: &[Choice<'_>]) {
         let mut outgoing = Outgoing {
+        // No two messages have the same key: some platforms take the second for the first.
+        let key = format!("01a22f55738773e2b1849c7cacbaa243-{}", text.len());
+        let outgoing = Outgoing {
             thread: &event.thread,
-            key: "01a22f55738773e2b1849c7cacbaa243-2",
+            key: &key,
             context: event.context.as_deref(),
             heard_at: Some(NOW),
             is_first: text.len() < 100,
