@@ -11,6 +11,7 @@ pub mod rocketchat;
 mod signature;
 pub mod slack;
 pub mod sms;
+pub mod teams;
 pub mod telegram;
 pub mod text;
 pub mod twilio;

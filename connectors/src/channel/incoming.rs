@@ -210,6 +210,9 @@ pub enum HookError {
     /// It was signed too long ago, or will be.
     #[error("the request was signed at another time: check the clock of this machine")]
     WrongTime,
+    /// It names a key that [`KeySource`](super::KeySource) has not brought: after new ones it may be taken.
+    #[error("the platform's keys are not known yet")]
+    UnknownKey,
     /// It cannot be read.
     #[error("the body is not what the platform's documentation describes")]
     Malformed,

@@ -50,6 +50,11 @@ pub trait Connector: Send + Sync {
         None
     }
 
+    /// Where the keys come from that requests to the hook are checked against, where the platform changes them.
+    fn keys(&self) -> Option<&dyn KeySource> {
+        None
+    }
+
     /// How what happened is asked for, where the platform can be asked.
     fn polling(&self) -> Option<&dyn Polling> {
         None
@@ -90,6 +95,32 @@ pub struct Token {
     pub secret: String,
     /// How long it is valid.
     pub lasts: Duration,
+}
+
+/// Brings the keys that requests to the hook are checked against, such as a JSON Web Key Set (RFC 7517). They are
+/// fetched at the start, when they are good no longer, and, at most now and then, when a request is refused with
+/// [`HookError::UnknownKey`], which is then read once more.
+pub trait KeySource: Send + Sync {
+    /// The first request for the keys.
+    fn request(&self) -> Call;
+
+    /// Takes the keys in, or tells where they are. After an error those from before stay.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    fn keys(&self, answer: &Answer<'_>) -> Result<Keys, SendError>;
+}
+
+/// An answer to a request for keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// They are elsewhere.
+    At(Box<Call>),
+    /// The connector has them.
+    Set {
+        /// How long they are good.
+        until: Duration,
+    },
 }
 
 /// Asks a platform what happened.

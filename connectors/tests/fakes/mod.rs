@@ -9,6 +9,7 @@ pub mod meta;
 pub mod mattermost;
 pub mod rocketchat;
 pub mod slack;
+pub mod teams;
 pub mod telegram;
 pub mod twilio;
 pub mod whatsapp;

@@ -12,13 +12,14 @@ mod meta;
 mod mattermost;
 mod rocketchat;
 mod slack;
+mod teams;
 mod telegram;
 mod twilio;
 mod whatsapp;
 
 use connectors::channel::{
-    Answer, Auth, Call, Choice, Connector, Hook, Incoming, Link, Outgoing, SendError, Sending,
-    Sent, What,
+    Answer, Auth, Call, Choice, Connector, Hook, HookError, Incoming, Keys, Link, Outgoing,
+    SendError, Sending, Sent, What,
 };
 use fakes::{Fake, HOOK, NOW, Told};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -101,13 +102,19 @@ impl<F: Fake> Platform<F> {
                 for (name, value) in named {
                     headers.insert(name, HeaderValue::from_str(&value).unwrap());
                 }
-                let received = self.connector.receive(&Hook {
+                let url = format!("{HOOK}{query}");
+                let hook = Hook {
                     method: &method,
-                    url: &format!("{HOOK}{query}"),
+                    url: &url,
                     headers: &headers,
                     body: &body,
                     at: NOW,
-                });
+                };
+                let mut received = self.connector.receive(&hook);
+                if received == Err(HookError::UnknownKey) {
+                    self.fetch_keys();
+                    received = self.connector.receive(&hook);
+                }
                 let received = received.unwrap();
                 match &received.bell {
                     Some(bell) => self.poll(Some(bell)),
@@ -122,6 +129,23 @@ impl<F: Fake> Platform<F> {
                 session.heard(&text).events
             }
             Told::Polled => self.poll(None),
+        }
+    }
+
+    /// Has the connector take in the platform's keys.
+    fn fetch_keys(&mut self) {
+        let mut next = Some(self.connector.keys().unwrap().request());
+        while let Some(call) = next {
+            let (status, headers, body) = self.call(&call);
+            let keys = self.connector.keys().unwrap().keys(&Answer {
+                status,
+                headers: &headers,
+                body: &body,
+            });
+            next = match keys.unwrap() {
+                Keys::At(call) => Some(*call),
+                Keys::Set { .. } => None,
+            };
         }
     }
 

@@ -6,6 +6,7 @@ mod line;
 mod meta;
 mod slack;
 mod twilio;
+mod teams;
 
 use std::path::Path;
 
@@ -49,7 +50,7 @@ fn is_genuine(keys: &[&str], case: &Value, now: i64) -> bool {
     // Their bodies are not messages to us.
     match received {
         Ok(_) | Err(HookError::Malformed) => true,
-        Err(HookError::BadSignature | HookError::WrongTime) => false,
+        Err(HookError::BadSignature | HookError::WrongTime | HookError::UnknownKey) => false,
     }
 }
 
