@@ -3,9 +3,9 @@
 pub mod channel;
 mod cipher;
 pub mod line;
+pub mod mattermost;
 pub mod messenger;
 pub mod meta;
-pub mod mattermost;
 mod render;
 pub mod rocketchat;
 mod signature;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use connectors::channel::{Answer, Auth, Call, Connector, SendError, Sending, Sent, Token};
+use connectors::channel::{Answer, Auth, Call, Connector, Keys, SendError, Sending, Sent, Token};
 use crm::ConversationId;
 use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -16,6 +16,10 @@ use super::health::Health;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest answer that is read, in bytes; files have a limit of their own.
 const MOST_ANSWER: usize = 4 * 1024 * 1024;
+/// How long keys are not asked for again.
+const KEYS_AGAIN: Duration = Duration::from_secs(60);
+/// Places that keys may lead through.
+const MOST_STEPS: usize = 4;
 /// How long before its end a lent token is renewed.
 const EARLY: Duration = Duration::from_secs(300);
 
@@ -34,6 +38,8 @@ pub(crate) struct Account {
     lent: tokio::sync::Mutex<Option<Lent>>,
     /// Conversations in which it is shown that a reply is being written.
     typing: Mutex<HashSet<ConversationId>>,
+    /// When keys were asked for last.
+    keys_tried: tokio::sync::Mutex<Option<Instant>>,
 }
 
 /// A lent token, and until when it is used.
@@ -87,6 +93,7 @@ impl Account {
             client,
             lent: tokio::sync::Mutex::default(),
             typing: Mutex::default(),
+            keys_tried: tokio::sync::Mutex::default(),
         }
     }
 
@@ -206,6 +213,38 @@ impl Account {
     /// Has another token asked for: the platform does not know the lent one any more.
     pub(super) async fn forget_token(&self) {
         *self.lent.lock().await = None;
+    }
+
+    /// Fetches the keys that requests to the hook are checked against; gives whether there are others now. Anybody
+    /// can name an unknown key, so that they are asked for now and then only.
+    pub(crate) async fn renew_keys(&self) -> bool {
+        let Some(source) = self.connector.keys() else {
+            return false;
+        };
+        let mut tried = self.keys_tried.lock().await;
+        if tried.is_some_and(|at| at.elapsed() < KEYS_AGAIN) {
+            return false;
+        }
+        *tried = Some(Instant::now());
+        let mut call = source.request();
+        for _ in 0..MOST_STEPS {
+            let response = match self.request(call, MOST_ANSWER, PATIENCE).await {
+                Ok(response) => response,
+                Err(error) => {
+                    self.health.bad(error.to_string());
+                    return false;
+                }
+            };
+            match source.keys(&response.answer()) {
+                Ok(Keys::At(next)) => call = *next,
+                Ok(Keys::Set { .. }) => return true,
+                Err(error) => {
+                    self.health.bad(error.to_string());
+                    return false;
+                }
+            }
+        }
+        false
     }
 
     /// It is shown from now on that a reply is being written; gives whether it was not shown before.

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use connectors::channel::Connector;
 use connectors::webhook::{Key, KeyError};
-use connectors::{line, messenger, meta, slack, telegram, twilio, webhook, whatsapp};
+use connectors::{
+    line, mattermost, messenger, meta, rocketchat, slack, teams, telegram, twilio, webhook,
+    whatsapp,
+};
 
 use crate::config::Secret;
 use crate::config::channels::{
-    Channel, Line, Messenger, MetaApp, Slack, Telegram, Twilio, Webhook, Whatsapp,
+    Channel, Line, Mattermost, Messenger, MetaApp, Rocketchat, Slack, Teams, Telegram, Twilio,
+    Webhook, Whatsapp,
 };
 
 /// The connector of an account.
@@ -29,6 +33,9 @@ pub(super) fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, KeyErro
         Channel::Line(settings) => Arc::new(on_line(settings)),
         Channel::Twilio(settings) => Arc::new(by_twilio(settings)),
         Channel::Slack(settings) => Arc::new(on_slack(settings)),
+        Channel::Mattermost(settings) => Arc::new(on_mattermost(settings)),
+        Channel::Rocketchat(settings) => Arc::new(on_rocketchat(settings)),
+        Channel::Teams(settings) => Arc::new(on_teams(settings)),
     })
 }
 
@@ -137,6 +144,41 @@ fn on_slack(settings: &Slack) -> slack::Slack {
         secret: or_empty(settings.secret.as_ref()),
         app_token: settings.app_token.as_ref().map(text),
         status: settings.status.clone(),
+        in_groups: settings.in_groups,
+    })
+}
+
+fn on_mattermost(settings: &Mattermost) -> mattermost::Mattermost {
+    mattermost::Mattermost::new(mattermost::Settings {
+        base: settings.url.clone(),
+        token: text(&settings.token),
+        user: settings.user.clone(),
+        in_groups: settings.in_groups.clone(),
+        hook: settings.hook.clone(),
+        secret: or_empty(settings.secret.as_ref()),
+    })
+}
+
+fn on_rocketchat(settings: &Rocketchat) -> rocketchat::RocketChat {
+    rocketchat::RocketChat::new(rocketchat::Settings {
+        base: settings.url.clone(),
+        token: text(&settings.token),
+        user: settings.user.clone(),
+        secret: text(&settings.secret),
+        in_groups: settings.in_groups.clone(),
+    })
+}
+
+fn on_teams(settings: &Teams) -> teams::Teams {
+    teams::Teams::new(teams::Settings {
+        openid: settings.openid.clone(),
+        issuer: settings.issuer.clone(),
+        login: settings.login.clone(),
+        tenant: settings.tenant.clone(),
+        app_id: settings.app_id.clone(),
+        app_secret: text(&settings.app_secret),
+        services: settings.services.clone(),
+        file_domains: settings.file_domains.clone(),
         in_groups: settings.in_groups,
     })
 }

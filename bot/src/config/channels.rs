@@ -25,6 +25,8 @@ addresses! {
     slack_api => "https://slack.com/api",
     slack_files => "https://files.slack.com",
     slack_responses => "https://hooks.slack.com",
+    teams_openid => "https://login.botframework.com/v1/.well-known/openidconfiguration",
+    teams_login => "https://login.microsoftonline.com",
 }
 
 /// An account on a messaging platform.
@@ -47,6 +49,12 @@ pub enum Channel {
     Twilio(Twilio),
     /// A Slack app's bot user.
     Slack(Slack),
+    /// A bot of a Mattermost server.
+    Mattermost(Mattermost),
+    /// A bot of a Rocket.Chat server.
+    Rocketchat(Rocketchat),
+    /// A bot of Microsoft Teams.
+    Teams(Teams),
 }
 
 impl Channel {
@@ -61,6 +69,9 @@ impl Channel {
             Self::Line(_) => "line",
             Self::Twilio(_) => "twilio",
             Self::Slack(_) => "slack",
+            Self::Mattermost(_) => "mattermost",
+            Self::Rocketchat(_) => "rocketchat",
+            Self::Teams(_) => "teams",
         }
     }
 }
@@ -246,6 +257,93 @@ pub struct Slack {
     /// The server that slash commands are answered at.
     #[serde(default = "slack_responses")]
     pub responses: Url,
+}
+
+/// `kind = "mattermost"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mattermost {
+    /// The server.
+    pub url: Url,
+    /// The bot's access token.
+    pub token: Secret,
+    /// The bot's user id.
+    pub user: String,
+    /// The bot's name without `@`, to answer in channels those who name it.
+    #[serde(default)]
+    pub in_groups: Option<String>,
+    /// The hook's address as the server reaches it, for buttons.
+    #[serde(default)]
+    pub hook: Option<Url>,
+    /// What presses of buttons are signed with, chosen freely.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+}
+
+/// `kind = "rocketchat"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rocketchat {
+    /// The server.
+    pub url: Url,
+    /// The bot's access token.
+    pub token: Secret,
+    /// The bot's user id.
+    pub user: String,
+    /// The token of the Omnichannel webhook and of outgoing webhooks.
+    pub secret: Secret,
+    /// The bot's name without `@`, to answer in channels those who name it.
+    #[serde(default)]
+    pub in_groups: Option<String>,
+}
+
+/// `kind = "teams"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Teams {
+    /// Id of the app.
+    pub app_id: String,
+    /// Secret of the app.
+    pub app_secret: Secret,
+    /// Id of the tenant that the bot is registered in.
+    pub tenant: String,
+    /// Whether messages in channels and group chats that mention the bot are answered.
+    #[serde(default)]
+    pub in_groups: bool,
+    /// Servers of Microsoft's that conversations may be on: no other is sent a token.
+    #[serde(default = "teams_services")]
+    pub services: Vec<Url>,
+    /// Domains that files are fetched from.
+    #[serde(default = "teams_files")]
+    pub file_domains: Vec<String>,
+    /// The document that tells where the keys of requests are.
+    #[serde(default = "teams_openid")]
+    pub openid: Url,
+    /// Who issues the tokens of requests.
+    #[serde(default = "teams_issuer")]
+    pub issuer: String,
+    /// Where access tokens are lent.
+    #[serde(default = "teams_login")]
+    pub login: Url,
+}
+
+fn teams_services() -> Vec<Url> {
+    [
+        "https://smba.trafficmanager.net",
+        "https://smba.infra.gcc.teams.microsoft.com",
+        "https://smba.infra.gov.teams.microsoft.us",
+    ]
+    .iter()
+    .filter_map(|address| Url::parse(address).ok())
+    .collect()
+}
+
+fn teams_files() -> Vec<String> {
+    vec!["sharepoint.com".to_owned()]
+}
+
+fn teams_issuer() -> String {
+    "https://api.botframework.com".to_owned()
 }
 
 fn one() -> u32 {

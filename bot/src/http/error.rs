@@ -44,6 +44,7 @@ impl IntoResponse for ApiError {
             Self::UnknownChannel => (StatusCode::NOT_FOUND, "unknown_channel"),
             Self::Hook(HookError::BadSignature) => (StatusCode::UNAUTHORIZED, "bad_signature"),
             Self::Hook(HookError::WrongTime) => (StatusCode::UNAUTHORIZED, "wrong_time"),
+            Self::Hook(HookError::UnknownKey) => (StatusCode::UNAUTHORIZED, "unknown_key"),
             Self::Hook(HookError::Malformed) => (StatusCode::BAD_REQUEST, "malformed"),
             Self::Door(_) => (StatusCode::SERVICE_UNAVAILABLE, "not_stored"),
             Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "store_unavailable"),

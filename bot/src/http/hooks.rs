@@ -32,13 +32,17 @@ pub(super) async fn receive(
 ) -> Result<Response, ApiError> {
     let channel = channels::name(&named.platform, &named.account);
     let account = app.channels.get(&channel).ok_or(ApiError::UnknownChannel)?;
-    let received = account.connector.receive(&Hook {
+    let hook = Hook {
         method: &method,
         url: &address(&app, &uri, &headers),
         headers: &headers,
         body: &body,
         at: app.door.clock.now().0 / 1000,
-    });
+    };
+    let mut received = account.connector.receive(&hook);
+    if received == Err(HookError::UnknownKey) && account.renew_keys().await {
+        received = account.connector.receive(&hook);
+    }
     let received = received.inspect_err(|error| count(&channel, error))?;
     // Not stored: the platform is to tell it again.
     channels::take_in(&app, account, received.events).await?;
@@ -75,6 +79,7 @@ fn count(channel: &str, error: &HookError) {
     let reason = match error {
         HookError::BadSignature => "signature",
         HookError::WrongTime => "time",
+        HookError::UnknownKey => "key",
         HookError::Malformed => "malformed",
     };
     let labels = [

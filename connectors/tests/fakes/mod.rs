@@ -4,9 +4,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of them")]
 
 pub mod line;
+pub mod mattermost;
 pub mod messenger;
 pub mod meta;
-pub mod mattermost;
 pub mod rocketchat;
 pub mod slack;
 pub mod teams;

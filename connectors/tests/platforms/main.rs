@@ -7,9 +7,9 @@
 mod fakes;
 
 mod line;
+mod mattermost;
 mod messenger;
 mod meta;
-mod mattermost;
 mod rocketchat;
 mod slack;
 mod teams;
@@ -168,10 +168,9 @@ impl<F: Fake> Platform<F> {
 
     /// Sends a message in answer to `event`; what is refused for a while is sent again after it.
     fn reply(&mut self, event: &Incoming, text: &str, choices: &[Choice<'_>]) {
-        let mut outgoing = Outgoing {
         // No two messages have the same key: some platforms take the second for the first.
         let key = format!("01a22f55738773e2b1849c7cacbaa243-{}", text.len());
-        let outgoing = Outgoing {
+        let mut outgoing = Outgoing {
             thread: &event.thread,
             key: &key,
             context: event.context.as_deref(),

@@ -5,8 +5,8 @@
 mod line;
 mod meta;
 mod slack;
-mod twilio;
 mod teams;
+mod twilio;
 
 use std::path::Path;
 
