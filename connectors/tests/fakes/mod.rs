@@ -10,6 +10,7 @@ pub mod meta;
 pub mod rocketchat;
 pub mod slack;
 pub mod teams;
+pub mod feishu;
 pub mod telegram;
 pub mod twilio;
 pub mod whatsapp;

@@ -13,6 +13,7 @@ mod meta;
 mod rocketchat;
 mod slack;
 mod teams;
+mod feishu;
 mod telegram;
 mod twilio;
 mod whatsapp;
