@@ -6,6 +6,7 @@ pub mod line;
 pub mod mattermost;
 pub mod messenger;
 pub mod meta;
+pub mod dingtalk;
 pub mod feishu;
 mod render;
 pub mod rocketchat;

@@ -10,6 +10,7 @@ pub mod meta;
 pub mod rocketchat;
 pub mod slack;
 pub mod teams;
+pub mod dingtalk;
 pub mod feishu;
 pub mod telegram;
 pub mod twilio;

@@ -13,6 +13,7 @@ mod meta;
 mod rocketchat;
 mod slack;
 mod teams;
+mod dingtalk;
 mod feishu;
 mod telegram;
 mod twilio;
@@ -127,7 +128,11 @@ impl<F: Fake> Platform<F> {
                 for text in session.opened() {
                     self.fake.heard(&text);
                 }
-                session.heard(&text).events
+                let heard = session.heard(&text);
+                for reply in &heard.replies {
+                    self.fake.heard(reply);
+                }
+                heard.events
             }
             Told::Polled => self.poll(None),
         }
@@ -251,7 +256,16 @@ fn talk<F: Fake>(mut platform: Platform<F>, customer: &str) {
             "{pressed:?}"
         );
     } else {
-        assert!(text.contains("Talk to a person"), "{text}");
+        let is_told = |label: &str| text.contains(label) || buttons.iter().any(|it| *it == label);
+        assert!(is_told("Talk to a person") && is_told("Thanks"), "{text}");
+        // A button that writes in the customer's name.
+        if let Some(told) = platform.fake.presses(customer, "Thanks") {
+            let wrote = platform.told(told);
+            assert!(
+                matches!(&wrote[..], [Incoming { what: What::Message { text, .. }, .. }] if text == "Thanks"),
+                "{wrote:?}"
+            );
+        }
     }
 
     // More than one message holds.

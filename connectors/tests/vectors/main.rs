@@ -7,6 +7,7 @@ mod meta;
 mod slack;
 mod teams;
 mod twilio;
+mod dingtalk;
 mod feishu;
 
 use std::path::Path;
