@@ -8,6 +8,7 @@ pub mod messenger;
 pub mod meta;
 pub mod dingtalk;
 pub mod feishu;
+pub mod mail;
 mod render;
 pub mod rocketchat;
 mod signature;

@@ -12,6 +12,7 @@ pub mod slack;
 pub mod teams;
 pub mod dingtalk;
 pub mod feishu;
+pub mod mail;
 pub mod telegram;
 pub mod twilio;
 pub mod whatsapp;
@@ -84,6 +85,8 @@ pub enum Told {
     Frame(String),
     /// To who polls it next.
     Polled,
+    /// By this letter in the mailbox.
+    Letter(Vec<u8>),
 }
 
 /// A message of ours as a customer sees it.

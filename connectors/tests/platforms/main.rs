@@ -15,6 +15,7 @@ mod slack;
 mod teams;
 mod dingtalk;
 mod feishu;
+mod mail;
 mod telegram;
 mod twilio;
 mod whatsapp;
@@ -135,6 +136,10 @@ impl<F: Fake> Platform<F> {
                 heard.events
             }
             Told::Polled => self.poll(None),
+            Told::Letter(raw) => {
+                let mailbox = self.connector.mailbox().unwrap();
+                mailbox.letter(&raw, NOW).into_iter().collect()
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod teams;
 mod twilio;
 mod dingtalk;
 mod feishu;
+mod mail;
 
 use std::path::Path;
 
