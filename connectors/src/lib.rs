@@ -21,3 +21,4 @@ pub mod twilio;
 pub mod web;
 pub mod webhook;
 pub mod whatsapp;
+pub mod wechat;

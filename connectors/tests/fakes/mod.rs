@@ -16,6 +16,7 @@ pub mod mail;
 pub mod telegram;
 pub mod twilio;
 pub mod whatsapp;
+pub mod wechat;
 
 use http::{HeaderMap, Method};
 

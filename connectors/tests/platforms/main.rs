@@ -19,6 +19,7 @@ mod mail;
 mod telegram;
 mod twilio;
 mod whatsapp;
+mod wechat;
 
 use connectors::channel::{
     Answer, Auth, Call, Choice, Connector, Hook, HookError, Incoming, Keys, Link, Outgoing,
