@@ -22,3 +22,4 @@ pub mod web;
 pub mod webhook;
 pub mod whatsapp;
 pub mod wechat;
+pub mod wecom;

@@ -17,6 +17,7 @@ pub mod telegram;
 pub mod twilio;
 pub mod whatsapp;
 pub mod wechat;
+pub mod wecom;
 
 use http::{HeaderMap, Method};
 

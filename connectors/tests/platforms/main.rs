@@ -20,6 +20,7 @@ mod telegram;
 mod twilio;
 mod whatsapp;
 mod wechat;
+mod wecom;
 
 use connectors::channel::{
     Answer, Auth, Call, Choice, Connector, Hook, HookError, Incoming, Keys, Link, Outgoing,

@@ -10,6 +10,7 @@ mod twilio;
 mod dingtalk;
 mod feishu;
 mod mail;
+mod wechat;
 
 use std::path::Path;
 
