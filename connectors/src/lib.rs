@@ -2,13 +2,13 @@
 
 pub mod channel;
 mod cipher;
+pub mod dingtalk;
+pub mod feishu;
 pub mod line;
+pub mod mail;
 pub mod mattermost;
 pub mod messenger;
 pub mod meta;
-pub mod dingtalk;
-pub mod feishu;
-pub mod mail;
 mod render;
 pub mod rocketchat;
 mod signature;
@@ -20,6 +20,6 @@ pub mod text;
 pub mod twilio;
 pub mod web;
 pub mod webhook;
-pub mod whatsapp;
 pub mod wechat;
 pub mod wecom;
+pub mod whatsapp;

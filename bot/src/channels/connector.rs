@@ -5,14 +5,14 @@ use std::sync::Arc;
 use connectors::channel::Connector;
 use connectors::webhook::{Key, KeyError};
 use connectors::{
-    line, mattermost, messenger, meta, rocketchat, slack, teams, telegram, twilio, webhook,
-    whatsapp,
+    dingtalk, feishu, line, mail, mattermost, messenger, meta, rocketchat, slack, teams, telegram,
+    twilio, webhook, wechat, wecom, whatsapp,
 };
 
 use crate::config::Secret;
 use crate::config::channels::{
-    Channel, Line, Mattermost, Messenger, MetaApp, Rocketchat, Slack, Teams, Telegram, Twilio,
-    Webhook, Whatsapp,
+    Channel, Dingtalk, Feishu, Line, Mail, Mattermost, Messenger, MetaApp, Rocketchat, Slack,
+    Teams, Telegram, Twilio, Webhook, Wechat, Wecom, Whatsapp,
 };
 
 /// The connector of an account.
@@ -36,6 +36,11 @@ pub(super) fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, KeyErro
         Channel::Mattermost(settings) => Arc::new(on_mattermost(settings)),
         Channel::Rocketchat(settings) => Arc::new(on_rocketchat(settings)),
         Channel::Teams(settings) => Arc::new(on_teams(settings)),
+        Channel::Feishu(settings) => Arc::new(on_feishu(settings)),
+        Channel::Dingtalk(settings) => Arc::new(on_dingtalk(settings)),
+        Channel::Wechat(settings) => Arc::new(on_wechat(settings)),
+        Channel::Wecom(settings) => Arc::new(on_wecom(settings)),
+        Channel::Mail(settings) => Arc::new(by_mail(settings)),
     })
 }
 
@@ -180,5 +185,69 @@ fn on_teams(settings: &Teams) -> teams::Teams {
         services: settings.services.clone(),
         file_domains: settings.file_domains.clone(),
         in_groups: settings.in_groups,
+    })
+}
+
+fn on_feishu(settings: &Feishu) -> feishu::Feishu {
+    feishu::Feishu::new(feishu::Settings {
+        base: settings.api.clone(),
+        app_id: settings.app_id.clone(),
+        app_secret: text(&settings.app_secret),
+        encrypt_key: text(&settings.encrypt_key),
+        verification_token: text(&settings.verification_token),
+        in_groups: settings.in_groups.clone(),
+    })
+}
+
+fn on_dingtalk(settings: &Dingtalk) -> dingtalk::DingTalk {
+    let code = settings.robot_code.as_ref().unwrap_or(&settings.client_id);
+    dingtalk::DingTalk::new(dingtalk::Settings {
+        base: settings.api.clone(),
+        sessions: settings.sessions.clone(),
+        client_id: settings.client_id.clone(),
+        client_secret: text(&settings.client_secret),
+        robot_code: code.clone(),
+        stream: settings.stream,
+        in_groups: settings.in_groups,
+    })
+}
+
+fn on_wechat(settings: &Wechat) -> wechat::WeChat {
+    wechat::WeChat::new(wechat::Settings {
+        base: settings.api.clone(),
+        app_id: settings.app_id.clone(),
+        app_secret: text(&settings.app_secret),
+        token: text(&settings.token),
+        encoding_aes_key: settings.encoding_aes_key.as_ref().map(text),
+    })
+}
+
+fn on_wecom(settings: &Wecom) -> wecom::WeCom {
+    wecom::WeCom::new(wecom::Settings {
+        base: settings.api.clone(),
+        corp_id: settings.corp_id.clone(),
+        secret: text(&settings.secret),
+        token: text(&settings.token),
+        encoding_aes_key: text(&settings.encoding_aes_key),
+        open_kfid: settings.open_kfid.clone(),
+    })
+}
+
+fn by_mail(settings: &Mail) -> mail::Mail {
+    let first = settings.addresses.first().map(String::as_str);
+    let own = first.and_then(|address| address.rsplit_once('@'));
+    let domain = settings.domain.as_deref().or(own.map(|(_, domain)| domain));
+    mail::Mail::new(mail::Settings {
+        smtp: settings.smtp.clone(),
+        imap: settings.imap.clone(),
+        user: settings.user.clone(),
+        folder: settings.folder.clone(),
+        addresses: settings.addresses.clone(),
+        name: settings.name.clone(),
+        domain: domain.unwrap_or_default().to_owned(),
+        secret: text(&settings.secret),
+        authserv_id: settings.authserv_id.clone(),
+        plus_addresses: settings.plus_addresses,
+        bounces: settings.bounces.clone(),
     })
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::Secret;
+pub(crate) use mail::Mail;
+pub(crate) use workplace::{Dingtalk, Feishu, Mattermost, Rocketchat, Slack, Teams};
 
 /// Functions that give addresses, for serde's defaults.
 macro_rules! addresses {
@@ -15,6 +17,11 @@ macro_rules! addresses {
     )+};
 }
 
+pub(crate) mod mail;
+pub(crate) mod workplace;
+
+use addresses;
+
 addresses! {
     telegram_api => "https://api.telegram.org",
     graph_api => "https://graph.facebook.com",
@@ -22,11 +29,8 @@ addresses! {
     line_data => "https://api-data.line.me",
     twilio_api => "https://api.twilio.com",
     twilio_messaging => "https://messaging.twilio.com",
-    slack_api => "https://slack.com/api",
-    slack_files => "https://files.slack.com",
-    slack_responses => "https://hooks.slack.com",
-    teams_openid => "https://login.botframework.com/v1/.well-known/openidconfiguration",
-    teams_login => "https://login.microsoftonline.com",
+    wechat_api => "https://api.weixin.qq.com",
+    wecom_api => "https://qyapi.weixin.qq.com",
 }
 
 /// An account on a messaging platform.
@@ -55,6 +59,16 @@ pub enum Channel {
     Rocketchat(Rocketchat),
     /// A bot of Microsoft Teams.
     Teams(Teams),
+    /// A bot of Feishu or Lark.
+    Feishu(Feishu),
+    /// A robot of DingTalk.
+    Dingtalk(Dingtalk),
+    /// A WeChat official account.
+    Wechat(Wechat),
+    /// A customer-service account of WeCom.
+    Wecom(Wecom),
+    /// A mailbox.
+    Mail(Mail),
 }
 
 impl Channel {
@@ -72,6 +86,11 @@ impl Channel {
             Self::Mattermost(_) => "mattermost",
             Self::Rocketchat(_) => "rocketchat",
             Self::Teams(_) => "teams",
+            Self::Feishu(_) => "feishu",
+            Self::Dingtalk(_) => "dingtalk",
+            Self::Wechat(_) => "wechat",
+            Self::Wecom(_) => "wecom",
+            Self::Mail(_) => "mail",
         }
     }
 }
@@ -230,120 +249,41 @@ pub struct Twilio {
     pub messaging_api: Url,
 }
 
-/// `kind = "slack"`
+/// `kind = "wechat"`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Slack {
-    /// Token of the bot user, `xoxb-...`.
-    pub token: Secret,
-    /// The app's signing secret, where it calls the hook.
-    #[serde(default)]
-    pub secret: Option<Secret>,
-    /// App-level token, `xapp-...`: events come over a socket that the server opens.
-    #[serde(default)]
-    pub app_token: Option<Secret>,
-    /// What an assistant's thread shows while an answer is written.
-    #[serde(default)]
-    pub status: Option<String>,
-    /// Whether messages in channels that mention the bot are answered.
-    #[serde(default)]
-    pub in_groups: bool,
-    /// The Web API's server.
-    #[serde(default = "slack_api")]
-    pub api: Url,
-    /// The server of files.
-    #[serde(default = "slack_files")]
-    pub files: Url,
-    /// The server that slash commands are answered at.
-    #[serde(default = "slack_responses")]
-    pub responses: Url,
-}
-
-/// `kind = "mattermost"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mattermost {
-    /// The server.
-    pub url: Url,
-    /// The bot's access token.
-    pub token: Secret,
-    /// The bot's user id.
-    pub user: String,
-    /// The bot's name without `@`, to answer in channels those who name it.
-    #[serde(default)]
-    pub in_groups: Option<String>,
-    /// The hook's address as the server reaches it, for buttons.
-    #[serde(default)]
-    pub hook: Option<Url>,
-    /// What presses of buttons are signed with, chosen freely.
-    #[serde(default)]
-    pub secret: Option<Secret>,
-}
-
-/// `kind = "rocketchat"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rocketchat {
-    /// The server.
-    pub url: Url,
-    /// The bot's access token.
-    pub token: Secret,
-    /// The bot's user id.
-    pub user: String,
-    /// The token of the Omnichannel webhook and of outgoing webhooks.
-    pub secret: Secret,
-    /// The bot's name without `@`, to answer in channels those who name it.
-    #[serde(default)]
-    pub in_groups: Option<String>,
-}
-
-/// `kind = "teams"`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Teams {
-    /// Id of the app.
+pub struct Wechat {
+    /// `AppID` of the account.
     pub app_id: String,
-    /// Secret of the app.
+    /// `AppSecret` of the account.
     pub app_secret: Secret,
-    /// Id of the tenant that the bot is registered in.
-    pub tenant: String,
-    /// Whether messages in channels and group chats that mention the bot are answered.
+    /// `Token` of the hook.
+    pub token: Secret,
+    /// `EncodingAESKey` of the hook, in the encrypted mode.
     #[serde(default)]
-    pub in_groups: bool,
-    /// Servers of Microsoft's that conversations may be on: no other is sent a token.
-    #[serde(default = "teams_services")]
-    pub services: Vec<Url>,
-    /// Domains that files are fetched from.
-    #[serde(default = "teams_files")]
-    pub file_domains: Vec<String>,
-    /// The document that tells where the keys of requests are.
-    #[serde(default = "teams_openid")]
-    pub openid: Url,
-    /// Who issues the tokens of requests.
-    #[serde(default = "teams_issuer")]
-    pub issuer: String,
-    /// Where access tokens are lent.
-    #[serde(default = "teams_login")]
-    pub login: Url,
+    pub encoding_aes_key: Option<Secret>,
+    /// The server.
+    #[serde(default = "wechat_api")]
+    pub api: Url,
 }
 
-fn teams_services() -> Vec<Url> {
-    [
-        "https://smba.trafficmanager.net",
-        "https://smba.infra.gcc.teams.microsoft.com",
-        "https://smba.infra.gov.teams.microsoft.us",
-    ]
-    .iter()
-    .filter_map(|address| Url::parse(address).ok())
-    .collect()
-}
-
-fn teams_files() -> Vec<String> {
-    vec!["sharepoint.com".to_owned()]
-}
-
-fn teams_issuer() -> String {
-    "https://api.botframework.com".to_owned()
+/// `kind = "wecom"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wecom {
+    /// Id of the company, `ww...`.
+    pub corp_id: String,
+    /// Secret of customer service.
+    pub secret: Secret,
+    /// `Token` of the hook.
+    pub token: Secret,
+    /// `EncodingAESKey` of the hook.
+    pub encoding_aes_key: Secret,
+    /// Id of the customer-service account, `wk...`.
+    pub open_kfid: String,
+    /// The server.
+    #[serde(default = "wecom_api")]
+    pub api: Url,
 }
 
 fn one() -> u32 {

@@ -3,21 +3,21 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of them")]
 
+pub mod dingtalk;
+pub mod feishu;
 pub mod line;
+pub mod mail;
 pub mod mattermost;
 pub mod messenger;
 pub mod meta;
 pub mod rocketchat;
 pub mod slack;
 pub mod teams;
-pub mod dingtalk;
-pub mod feishu;
-pub mod mail;
 pub mod telegram;
 pub mod twilio;
-pub mod whatsapp;
 pub mod wechat;
 pub mod wecom;
+pub mod whatsapp;
 
 use http::{HeaderMap, Method};
 

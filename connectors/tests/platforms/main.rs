@@ -6,21 +6,21 @@
 #[path = "../fakes/mod.rs"]
 mod fakes;
 
+mod dingtalk;
+mod feishu;
 mod line;
+mod mail;
 mod mattermost;
 mod messenger;
 mod meta;
 mod rocketchat;
 mod slack;
 mod teams;
-mod dingtalk;
-mod feishu;
-mod mail;
 mod telegram;
 mod twilio;
-mod whatsapp;
 mod wechat;
 mod wecom;
+mod whatsapp;
 
 use connectors::channel::{
     Answer, Auth, Call, Choice, Connector, Hook, HookError, Incoming, Keys, Link, Outgoing,

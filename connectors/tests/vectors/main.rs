@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail here")]
 
+mod dingtalk;
+mod feishu;
 mod line;
+mod mail;
 mod meta;
 mod slack;
 mod teams;
 mod twilio;
-mod dingtalk;
-mod feishu;
-mod mail;
 mod wechat;
 
 use std::path::Path;
