@@ -1,9 +1,9 @@
 //! AES-256 in CBC mode, in which some platforms hide what they tell.
 
 use aes::Aes256;
-use cbc::cipher::block_padding::NoPadding;
 #[cfg(test)]
 use cbc::cipher::BlockEncryptMut;
+use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockDecryptMut, KeyIvInit};
 
 /// A key, and the vector that a message begins with.

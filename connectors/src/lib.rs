@@ -3,12 +3,14 @@
 pub mod channel;
 mod cipher;
 pub mod dingtalk;
+pub mod discord;
 pub mod feishu;
 pub mod line;
 pub mod mail;
 pub mod mattermost;
 pub mod messenger;
 pub mod meta;
+
 mod render;
 pub mod rocketchat;
 mod signature;

@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of them")]
 
 pub mod dingtalk;
+pub mod discord;
 pub mod feishu;
 pub mod line;
 pub mod mail;

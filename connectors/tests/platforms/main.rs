@@ -7,6 +7,7 @@
 mod fakes;
 
 mod dingtalk;
+mod discord;
 mod feishu;
 mod line;
 mod mail;
@@ -22,6 +23,8 @@ mod wechat;
 mod wecom;
 mod whatsapp;
 
+use std::collections::VecDeque;
+
 use connectors::channel::{
     Answer, Auth, Call, Choice, Connector, Hook, HookError, Incoming, Keys, Link, Outgoing,
     SendError, Sending, Sent, What,
@@ -36,6 +39,8 @@ struct Platform<F> {
     /// The lent token, once there is one.
     token: Option<String>,
     cursor: Option<String>,
+    /// Messages of ours so far.
+    count: i64,
 }
 
 impl<F: Fake> Platform<F> {
@@ -45,6 +50,7 @@ impl<F: Fake> Platform<F> {
             connector: Box::new(connector),
             token: None,
             cursor: None,
+            count: 0,
         }
     }
 
@@ -121,6 +127,7 @@ impl<F: Fake> Platform<F> {
                     received = self.connector.receive(&hook);
                 }
                 let received = received.unwrap();
+                self.do_at_once(&received.calls);
                 match &received.bell {
                     Some(bell) => self.poll(Some(bell)),
                     None => received.events,
@@ -128,13 +135,20 @@ impl<F: Fake> Platform<F> {
             }
             Told::Frame(text) => {
                 let mut session = self.connector.gateway().unwrap().session();
+                let mut greetings = VecDeque::from(self.fake.opened());
                 for text in session.opened() {
-                    self.fake.heard(&text);
+                    greetings.extend(self.fake.heard(&text));
+                }
+                while let Some(greeting) = greetings.pop_front() {
+                    for reply in session.heard(&greeting).replies {
+                        greetings.extend(self.fake.heard(&reply));
+                    }
                 }
                 let heard = session.heard(&text);
                 for reply in &heard.replies {
                     self.fake.heard(reply);
                 }
+                self.do_at_once(&heard.calls);
                 heard.events
             }
             Told::Polled => self.poll(None),
@@ -175,21 +189,27 @@ impl<F: Fake> Platform<F> {
             body: &body,
         });
         let polled = polled.unwrap();
+        self.do_at_once(&polled.calls);
         self.cursor = polled.cursor.or(self.cursor.take());
         polled.events
     }
 
+    fn do_at_once(&mut self, calls: &[Call]) {
+        for call in calls {
+            self.accepted(call).unwrap();
+        }
+    }
+
     /// Sends a message in answer to `event`; what is refused for a while is sent again after it.
     fn reply(&mut self, event: &Incoming, text: &str, choices: &[Choice<'_>]) {
-        // No two messages have the same key: some platforms take the second for the first.
-        let key = format!("01a22f55738773e2b1849c7cacbaa243-{}", text.len());
+        self.count += 1;
         let mut outgoing = Outgoing {
             thread: &event.thread,
-            key: &key,
+            key: &format!("01a22f55738773e2b1849c7cacbaa243-{}", self.count),
             context: event.context.as_deref(),
             heard_at: Some(NOW),
-            is_first: text.len() < 100,
-            seq: 2,
+            is_first: self.count == 1,
+            seq: self.count,
             author: "bot",
             text,
             links: vec![Link {
@@ -217,7 +237,7 @@ impl<F: Fake> Platform<F> {
 }
 
 /// The dialogue, with a `customer` of the platform's kind of names.
-fn talk<F: Fake>(mut platform: Platform<F>, customer: &str) {
+fn talk<F: Fake>(mut platform: Platform<F>, customer: &str) -> Platform<F> {
     let told = platform.fake.says(customer, "Where is my order?");
     let events = platform.told(told);
     let [event] = events.as_slice() else {
@@ -282,4 +302,5 @@ fn talk<F: Fake>(mut platform: Platform<F>, customer: &str) {
     let seen = platform.fake.seen(customer);
     let words = all(&seen[before..]).matches("beside the lamps").count();
     assert!(words >= 400, "{words}");
+    platform
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail here")]
 
 mod dingtalk;
+mod discord;
 mod feishu;
 mod line;
 mod mail;
