@@ -11,6 +11,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Notify;
 
 use super::health::Health;
+use super::mail::{MailError, PostOffice};
 
 /// Longest wait for a platform's answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,6 +35,8 @@ pub(crate) struct Account {
     /// What a hook told of something to be polled, and that it did.
     bell: (Mutex<Option<String>>, Notify),
     client: reqwest::Client,
+    /// The servers of a mailbox.
+    pub(super) office: Option<PostOffice>,
     /// One request for a token at a time.
     lent: tokio::sync::Mutex<Option<Lent>>,
     /// Conversations in which it is shown that a reply is being written.
@@ -72,6 +75,8 @@ pub(crate) enum Failure {
     Refused(#[from] SendError),
     #[error("the platform does not answer: {0}")]
     Silence(reqwest::Error),
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error("the answer is larger than {most} bytes")]
     TooLarge {
         /// Bytes that it may have.
@@ -83,6 +88,7 @@ impl Account {
     pub(crate) fn new(
         channel: String,
         connector: Arc<dyn Connector>,
+        office: Option<PostOffice>,
         client: reqwest::Client,
     ) -> Self {
         Self {
@@ -91,6 +97,7 @@ impl Account {
             connector,
             bell: Default::default(),
             client,
+            office,
             lent: tokio::sync::Mutex::default(),
             typing: Mutex::default(),
             keys_tried: tokio::sync::Mutex::default(),
@@ -165,6 +172,9 @@ impl Account {
         most: usize,
         patience: Duration,
     ) -> Result<Response, Failure> {
+        if let ("smtp" | "smtps", Some(office)) = (call.url.scheme(), &self.office) {
+            return office.send(&call).await;
+        }
         // The address may hold a token: errors are told without it.
         let silence = |error: reqwest::Error| Failure::Silence(error.without_url());
         let request = self

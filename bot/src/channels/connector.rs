@@ -5,21 +5,30 @@ use std::sync::Arc;
 use connectors::channel::Connector;
 use connectors::webhook::{Key, KeyError};
 use connectors::{
-    dingtalk, feishu, line, mail, mattermost, messenger, meta, rocketchat, slack, teams, telegram,
-    twilio, webhook, wechat, wecom, whatsapp,
+    dingtalk, discord, feishu, line, mail, mattermost, messenger, meta, rocketchat, slack, teams,
+    telegram, twilio, webhook, wechat, wecom, whatsapp,
 };
 
 use crate::config::Secret;
 use crate::config::channels::{
-    Channel, Dingtalk, Feishu, Line, Mail, Mattermost, Messenger, MetaApp, Rocketchat, Slack,
-    Teams, Telegram, Twilio, Webhook, Wechat, Wecom, Whatsapp,
+    Channel, Dingtalk, Discord, Feishu, Line, Mail, Mattermost, Messenger, MetaApp, Rocketchat,
+    Slack, Teams, Telegram, Twilio, Webhook, Wechat, Wecom, Whatsapp,
 };
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadSetting {
+    #[error(transparent)]
+    Webhook(#[from] KeyError),
+    #[error(transparent)]
+    Discord(#[from] discord::KeyError),
+}
 
 /// The connector of an account.
 ///
 /// # Errors
-/// [`KeyError`] of a key of Standard Webhooks that is none.
-pub(super) fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, KeyError> {
+/// [`BadSetting`] of a key that is none.
+pub(super) fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, BadSetting> {
     Ok(match channel {
         Channel::Webhook(settings) => Arc::new(by_webhook(settings)?),
         Channel::Telegram(settings) => Arc::new(on_telegram(settings)),
@@ -36,6 +45,7 @@ pub(super) fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, KeyErro
         Channel::Mattermost(settings) => Arc::new(on_mattermost(settings)),
         Channel::Rocketchat(settings) => Arc::new(on_rocketchat(settings)),
         Channel::Teams(settings) => Arc::new(on_teams(settings)),
+        Channel::Discord(settings) => Arc::new(on_discord(settings)?),
         Channel::Feishu(settings) => Arc::new(on_feishu(settings)),
         Channel::Dingtalk(settings) => Arc::new(on_dingtalk(settings)),
         Channel::Wechat(settings) => Arc::new(on_wechat(settings)),
@@ -184,6 +194,17 @@ fn on_teams(settings: &Teams) -> teams::Teams {
         app_secret: text(&settings.app_secret),
         services: settings.services.clone(),
         file_domains: settings.file_domains.clone(),
+        in_groups: settings.in_groups,
+    })
+}
+
+fn on_discord(settings: &Discord) -> Result<discord::Discord, discord::KeyError> {
+    discord::Discord::new(discord::Settings {
+        base: settings.api.clone(),
+        files: settings.files.clone(),
+        token: text(&settings.token),
+        public_key: settings.public_key.clone(),
+        about: settings.about.clone(),
         in_groups: settings.in_groups,
     })
 }

@@ -35,6 +35,7 @@ impl Health {
             Some(
                 failure @ (Failure::Refused(SendError::Unauthorized | SendError::Expired)
                 | Failure::Silence(_)
+                | Failure::Mail(_)
                 | Failure::TooLarge { .. }),
             ) => self.bad(failure.to_string()),
         }

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::account::{Account, Failure};
 use super::intake::take_in;
+use super::mail::{Inbox, InboxError};
 use super::outbox::{after, backoff};
 use crate::app::App;
 use crate::door::DoorError;
@@ -49,6 +50,8 @@ enum Deaf {
     Superseded,
     #[error("the platform refuses the account: {0}")]
     Refused(String),
+    #[error(transparent)]
+    Inbox(#[from] InboxError),
 }
 
 impl From<connectors::channel::SendError> for Deaf {
@@ -73,7 +76,9 @@ impl Listener {
     /// Whether there is anything to listen to.
     pub(super) fn is_needed(account: &Account) -> bool {
         let connector = &account.connector;
-        connector.polling().is_some() || connector.gateway().is_some()
+        connector.polling().is_some()
+            || connector.gateway().is_some()
+            || (connector.mailbox().is_some() && account.office.is_some())
     }
 
     /// Listens until `shutdown`.
@@ -93,10 +98,22 @@ impl Listener {
                 continue;
             };
             let connector = Arc::clone(&self.account.connector);
-            let deaf = match (connector.polling(), connector.gateway()) {
-                (Some(polling), _) => self.poll(polling, &mut lease).await,
-                (None, Some(gateway)) => self.hear(gateway, &mut lease).await,
-                (None, None) => return,
+            let deaf = if let Some(polling) = connector.polling() {
+                self.poll(polling, &mut lease).await
+            } else if let Some(gateway) = connector.gateway() {
+                self.hear(gateway, &mut lease).await
+            } else if let (Some(mailbox), Some(office)) =
+                (connector.mailbox(), &self.account.office)
+            {
+                let inbox = Inbox {
+                    app: &self.app,
+                    account: &self.account,
+                    office,
+                    mailbox,
+                };
+                self.read(&inbox, &mut lease).await
+            } else {
+                return;
             };
             let Err(error) = deaf;
             failures = if begun.elapsed() > SHORT_LIVED {
@@ -110,7 +127,7 @@ impl Listener {
                     after: Some(wait),
                     ..
                 })) => *wait,
-                Deaf::Refused(_) => RENEW * 3,
+                Deaf::Refused(_) | Deaf::Inbox(InboxError::Refused(_)) => RENEW * 3,
                 _ => Duration::ZERO,
             });
             self.give_back(&lease).await;
@@ -201,6 +218,22 @@ impl Listener {
                     () = account.rung() => {}
                 }
             }
+        }
+    }
+
+    async fn read(
+        &self,
+        inbox: &Inbox<'_>,
+        lease: &mut Lease,
+    ) -> Result<std::convert::Infallible, Deaf> {
+        let mut reader = inbox.open(lease.listening.cursor.as_deref()).await?;
+        self.account.health.good();
+        loop {
+            let cursor = reader.read().await?;
+            let known = lease.listening.cursor.as_ref();
+            let cursor = Some(cursor).filter(|next| known != Some(next));
+            self.renew(lease, cursor).await?;
+            reader.wait().await?;
         }
     }
 

@@ -6,6 +6,7 @@ mod files;
 mod health;
 mod intake;
 mod listen;
+mod mail;
 mod outbox;
 
 use std::collections::BTreeMap;
@@ -18,10 +19,11 @@ pub(crate) use account::Account;
 pub(crate) use intake::take_in;
 
 use crate::app::App;
-use crate::config::{Config, ConfigError};
+use crate::config::{Channel, Config, ConfigError};
 use connector::connector;
 use files::Fetcher;
 use listen::Listener;
+use mail::PostOffice;
 use outbox::Outbox;
 
 /// How long a connection to a platform may take to be made.
@@ -75,11 +77,28 @@ pub(crate) fn connect(config: &Config) -> Result<Channels, ConfigError> {
     let client = client.map_err(|error| ConfigError {
         problems: vec![format!("channels: {error}")],
     })?;
+    let mut offices = offices(config)?;
     let accounts = connectors.into_iter().map(|(channel, connector)| {
-        let account = Account::new(channel.clone(), connector, client.clone());
+        let office = offices.remove(&channel);
+        let account = Account::new(channel.clone(), connector, office, client.clone());
         (channel, Arc::new(account))
     });
     Ok(accounts.collect())
+}
+
+/// The servers of mailboxes, by channel.
+fn offices(config: &Config) -> Result<BTreeMap<String, PostOffice>, ConfigError> {
+    let mut offices = BTreeMap::new();
+    for (account, channel) in &config.channels {
+        let Channel::Mail(settings) = channel else {
+            continue;
+        };
+        let office = PostOffice::new(settings).map_err(|error| ConfigError {
+            problems: vec![format!("channels.{account}: {error}")],
+        })?;
+        offices.insert(name(channel.platform(), account), office);
+    }
+    Ok(offices)
 }
 
 /// A channel's name, as the store has it.
@@ -103,6 +122,9 @@ pub(crate) fn start(app: &App) {
                 account: Arc::clone(account),
             };
             app.tracker.spawn(listener.run(app.shutdown.clone()));
+        }
+        if account.connector.files().is_none() {
+            continue;
         }
         let fetcher = Fetcher {
             store: app.store.clone(),

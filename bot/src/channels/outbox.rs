@@ -62,7 +62,7 @@ pub(super) fn wait(failure: &Failure, tries: i64) -> Option<Duration> {
     let backoff = backoff(tries);
     let again = |wait| (tries < MOST_TRIES).then_some(wait);
     match failure {
-        Failure::Silence(_) | Failure::TooLarge { .. } => again(backoff),
+        Failure::Silence(_) | Failure::Mail(_) | Failure::TooLarge { .. } => again(backoff),
         Failure::Refused(SendError::Later { after, .. }) => {
             again(after.map_or(backoff, |after| after.max(backoff)))
         }

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::Secret;
 pub(crate) use mail::Mail;
-pub(crate) use workplace::{Dingtalk, Feishu, Mattermost, Rocketchat, Slack, Teams};
+pub(crate) use workplace::{Dingtalk, Discord, Feishu, Mattermost, Rocketchat, Slack, Teams};
 
 /// Functions that give addresses, for serde's defaults.
 macro_rules! addresses {
@@ -20,7 +20,6 @@ macro_rules! addresses {
 pub(crate) mod mail;
 pub(crate) mod workplace;
 
-use addresses;
 
 addresses! {
     telegram_api => "https://api.telegram.org",
@@ -59,6 +58,8 @@ pub enum Channel {
     Rocketchat(Rocketchat),
     /// A bot of Microsoft Teams.
     Teams(Teams),
+    /// A Discord bot.
+    Discord(Discord),
     /// A bot of Feishu or Lark.
     Feishu(Feishu),
     /// A robot of DingTalk.
@@ -86,6 +87,7 @@ impl Channel {
             Self::Mattermost(_) => "mattermost",
             Self::Rocketchat(_) => "rocketchat",
             Self::Teams(_) => "teams",
+            Self::Discord(_) => "discord",
             Self::Feishu(_) => "feishu",
             Self::Dingtalk(_) => "dingtalk",
             Self::Wechat(_) => "wechat",

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-
 use crate::config::Secret;
 
 addresses! {
@@ -12,6 +11,8 @@ addresses! {
     slack_responses => "https://hooks.slack.com",
     teams_openid => "https://login.botframework.com/v1/.well-known/openidconfiguration",
     teams_login => "https://login.microsoftonline.com",
+    discord_api => "https://discord.com/api/v10",
+    discord_files => "https://cdn.discordapp.com",
     feishu_api => "https://open.feishu.cn",
     dingtalk_api => "https://api.dingtalk.com",
     dingtalk_sessions => "https://oapi.dingtalk.com",
@@ -131,6 +132,28 @@ fn teams_files() -> Vec<String> {
 
 fn teams_issuer() -> String {
     "https://api.botframework.com".to_owned()
+}
+
+/// `kind = "discord"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Discord {
+    /// The bot's token.
+    pub token: Secret,
+    /// The application's public key, where presses come to the hook; without it they come over the gateway.
+    #[serde(default)]
+    pub public_key: String,
+    /// A page about who runs the bot, which Discord wants to be told.
+    pub about: Url,
+    /// Whether messages on servers that mention the bot are answered.
+    #[serde(default)]
+    pub in_groups: bool,
+    /// The API's server.
+    #[serde(default = "discord_api")]
+    pub api: Url,
+    /// The server of files.
+    #[serde(default = "discord_files")]
+    pub files: Url,
 }
 
 /// `kind = "feishu"`
