@@ -11,6 +11,7 @@ pub mod mattermost;
 pub mod messenger;
 pub mod meta;
 
+pub mod matrix;
 mod render;
 pub mod rocketchat;
 mod signature;

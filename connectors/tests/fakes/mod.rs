@@ -14,6 +14,7 @@ pub mod meta;
 pub mod rocketchat;
 pub mod slack;
 pub mod teams;
+pub mod matrix;
 pub mod telegram;
 pub mod twilio;
 pub mod wechat;

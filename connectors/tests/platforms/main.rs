@@ -17,6 +17,7 @@ mod meta;
 mod rocketchat;
 mod slack;
 mod teams;
+mod matrix;
 mod telegram;
 mod twilio;
 mod wechat;
