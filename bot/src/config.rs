@@ -82,6 +82,10 @@ pub struct Config {
     pub retrieval: Retrieval,
     /// Accounts on messaging platforms, by names of one's own: `[channels.shop]`.
     pub channels: BTreeMap<String, Channel>,
+    /// Programs that ask for their users by OpenAI's protocol, by names of one's own: `[programs.crm]`.
+    pub programs: BTreeMap<String, Program>,
+    /// Rasa's REST channel.
+    pub rasa: Rasa,
     /// When to answer, refuse or hand over.
     pub policy: Policy,
     /// Templates.

@@ -31,8 +31,8 @@ pub use http::chat::protocol;
 
 pub use config::{
     Answers, Auth, Backend, Channel, Company, Config, ConfigError, Data, Demo, Generate, Log,
-    LogFormat, Models, Policy, PromptsConfig, Retrieval, Secret, Server as ServerConfig,
-    Understand,
+    LogFormat, Models, Policy, Program, PromptsConfig, Rasa, Retrieval, Secret,
+    Server as ServerConfig, Understand,
 };
 pub use currency::Currency;
 pub use library::INDEX_LAYOUT;

@@ -71,6 +71,20 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// A text of the bot's that stands for itself.
+    pub(crate) fn of_text(text: String, at: Millis) -> Self {
+        Self {
+            seq: 0,
+            author: Author::Bot,
+            text,
+            sources: Vec::new(),
+            quick_replies: Vec::new(),
+            turn: None,
+            client_id: None,
+            at,
+        }
+    }
+
     /// A message as it is stored; `turn` where it ends one.
     pub(crate) fn new(message: Message, turn: Option<TurnId>) -> Self {
         Self {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use connectors::channel::Connector;
 use connectors::webhook::{Key, KeyError};
 use connectors::{
-    dingtalk, discord, feishu, line, mail, mattermost, messenger, meta, rocketchat, slack, teams,
-    telegram, twilio, webhook, wechat, wecom, whatsapp,
+    dingtalk, discord, feishu, line, mail, matrix, mattermost, messenger, meta, rocketchat, slack,
+    teams, telegram, twilio, webhook, wechat, wecom, whatsapp,
 };
 
 use crate::config::Secret;
 use crate::config::channels::{
-    Channel, Dingtalk, Discord, Feishu, Line, Mail, Mattermost, Messenger, MetaApp, Rocketchat,
-    Slack, Teams, Telegram, Twilio, Webhook, Wechat, Wecom, Whatsapp,
+    Channel, Dingtalk, Discord, Feishu, Line, Mail, Matrix, Mattermost, Messenger, MetaApp,
+    Rocketchat, Slack, Teams, Telegram, Twilio, Webhook, Wechat, Wecom, Whatsapp,
 };
 
 /// A setting that cannot be used.
@@ -46,6 +46,7 @@ pub(super) fn connector(channel: &Channel) -> Result<Arc<dyn Connector>, BadSett
         Channel::Rocketchat(settings) => Arc::new(on_rocketchat(settings)),
         Channel::Teams(settings) => Arc::new(on_teams(settings)),
         Channel::Discord(settings) => Arc::new(on_discord(settings)?),
+        Channel::Matrix(settings) => Arc::new(on_matrix(settings)),
         Channel::Feishu(settings) => Arc::new(on_feishu(settings)),
         Channel::Dingtalk(settings) => Arc::new(on_dingtalk(settings)),
         Channel::Wechat(settings) => Arc::new(on_wechat(settings)),
@@ -206,6 +207,18 @@ fn on_discord(settings: &Discord) -> Result<discord::Discord, discord::KeyError>
         public_key: settings.public_key.clone(),
         about: settings.about.clone(),
         in_groups: settings.in_groups,
+    })
+}
+
+fn on_matrix(settings: &Matrix) -> matrix::Matrix {
+    matrix::Matrix::new(matrix::Settings {
+        homeserver: settings.homeserver.clone(),
+        token: text(&settings.token),
+        hook_token: or_empty(settings.hook_token.as_ref()),
+        user: settings.user.clone(),
+        servers: settings.servers.clone(),
+        in_groups: settings.in_groups,
+        cannot_read: settings.cannot_read.clone(),
     })
 }
 

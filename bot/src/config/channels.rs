@@ -5,7 +5,9 @@ use url::Url;
 
 use super::Secret;
 pub(crate) use mail::Mail;
-pub(crate) use workplace::{Dingtalk, Discord, Feishu, Mattermost, Rocketchat, Slack, Teams};
+pub(crate) use workplace::{
+    Dingtalk, Discord, Feishu, Matrix, Mattermost, Rocketchat, Slack, Teams,
+};
 
 /// Functions that give addresses, for serde's defaults.
 macro_rules! addresses {
@@ -19,7 +21,6 @@ macro_rules! addresses {
 
 pub(crate) mod mail;
 pub(crate) mod workplace;
-
 
 addresses! {
     telegram_api => "https://api.telegram.org",
@@ -60,6 +61,8 @@ pub enum Channel {
     Teams(Teams),
     /// A Discord bot.
     Discord(Discord),
+    /// A bot on Matrix.
+    Matrix(Matrix),
     /// A bot of Feishu or Lark.
     Feishu(Feishu),
     /// A robot of DingTalk.
@@ -88,6 +91,7 @@ impl Channel {
             Self::Rocketchat(_) => "rocketchat",
             Self::Teams(_) => "teams",
             Self::Discord(_) => "discord",
+            Self::Matrix(_) => "matrix",
             Self::Feishu(_) => "feishu",
             Self::Dingtalk(_) => "dingtalk",
             Self::Wechat(_) => "wechat",

@@ -97,6 +97,24 @@ impl Default for Server {
     }
 }
 
+/// A program that asks for its users.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Program {
+    /// What it sends as `Authorization: Bearer`.
+    pub key: Secret,
+}
+
+/// Rasa's REST channel, for front ends that were made for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rasa {
+    /// Whether `/webhooks/rest/webhook` is served.
+    pub enabled: bool,
+    /// What front ends send as `Authorization: Bearer`; nothing is asked for without it.
+    pub token: Option<Secret>,
+}
+
 /// Where everything is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -228,15 +228,25 @@ impl Door {
         text.chars().take(self.max_message_chars).collect()
     }
 
-    /// What the button of that id says, in one of the last messages; the id where there is none.
+    /// What the button of that id says; the id where there is none.
     async fn label(&self, conversation: &Conversation, reply: &str) -> Result<String, DoorError> {
-        let recent = self.store.recent_messages(conversation.id, RECENT).await?;
+        let label = self.pressed(conversation.id, reply).await?;
+        Ok(label.unwrap_or_else(|| reply.to_owned()))
+    }
+
+    /// What the button of that id says, in one of the last messages; `None` where there is none.
+    pub(crate) async fn pressed(
+        &self,
+        conversation: ConversationId,
+        reply: &str,
+    ) -> Result<Option<String>, DoorError> {
+        let recent = self.store.recent_messages(conversation, RECENT).await?;
         let offered = recent.into_iter().rev().flat_map(|message| {
             let replies = serde_json::from_value::<Vec<QuickReply>>(message.quick_replies);
             replies.unwrap_or_default()
         });
         let pressed = offered.into_iter().find(|offered| offered.id == reply);
-        Ok(pressed.map_or_else(|| reply.to_owned(), |pressed| pressed.text))
+        Ok(pressed.map(|pressed| pressed.text))
     }
 }
 

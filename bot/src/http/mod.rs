@@ -5,6 +5,7 @@ mod demo;
 mod error;
 mod health;
 mod hooks;
+mod programs;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ const MOST_TIME: Duration = Duration::from_secs(30);
 
 /// All routes.
 pub(crate) fn router(app: App) -> Router {
+    let programs = programs::router(&app.config);
     let mut router = Router::new()
         .route("/v1/chat", get(chat::chat))
         .route(
@@ -49,6 +51,7 @@ pub(crate) fn router(app: App) -> Router {
     // Outermost first: an id for the log, the log, then what may end a request early.
     router
         .merge(hooks())
+        .merge(programs)
         .layer(CatchPanicLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,

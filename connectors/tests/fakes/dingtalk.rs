@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 use url::form_urlencoded;
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The app's id.
 pub const CLIENT_ID: &str = "ding-app";
@@ -179,7 +179,7 @@ impl Fake for DingTalk {
 
     fn says(&mut self, customer: &str, words: &str) -> Told {
         self.count += 1;
-        let ends = if self.is_late { NOW } else { NOW + 5400 };
+        let ends = if self.is_late { now() } else { now() + 5400 };
         let message = json!({
             "msgId": format!("msg{}", self.count),
             "msgtype": "text",
@@ -191,7 +191,7 @@ impl Fake for DingTalk {
             "senderStaffId": customer,
             "chatbotUserId": "$:LWCP_v1:$bot",
             "robotCode": ROBOT,
-            "createAt": NOW * 1000,
+            "createAt": now() * 1000,
             "sessionWebhook": format!("https://oapi.dingtalk.com/robot/sendBySession?session={customer}"),
             "sessionWebhookExpiredTime": ends * 1000,
         });
@@ -204,14 +204,14 @@ impl Fake for DingTalk {
                     "topic": "/v1.0/im/bot/messages/get",
                     "messageId": id,
                     "contentType": "application/json",
-                    "time": (NOW * 1000).to_string(),
+                    "time": (now() * 1000).to_string(),
                 },
                 "data": message.to_string(),
             });
             self.unacknowledged.push((id, frame.to_string()));
             return Told::Frame(frame.to_string());
         }
-        let timestamp = (NOW * 1000).to_string();
+        let timestamp = (now() * 1000).to_string();
         let mut mac = Hmac::<Sha256>::new_from_slice(CLIENT_SECRET.as_bytes()).unwrap();
         mac.update(format!("{timestamp}\n{CLIENT_SECRET}").as_bytes());
         let sign = BASE64_STANDARD.encode(mac.finalize().into_bytes());

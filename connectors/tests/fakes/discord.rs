@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The bot's token.
 pub const TOKEN: &str = "a.bot.token";
@@ -213,7 +213,7 @@ impl Fake for Discord {
             return Some(Told::Frame(self.frame("INTERACTION_CREATE", &interaction)));
         }
         let body = interaction.to_string().into_bytes();
-        let at = NOW.to_string();
+        let at = now().to_string();
         let signature = key().sign(&[at.as_bytes(), &body].concat());
         Some(Told::Hook {
             method: Method::POST,

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The app's id.
 pub const APP_ID: &str = "cli_1";
@@ -56,7 +56,7 @@ impl Feishu {
             "header": {
                 "event_id": format!("e-{}", self.count),
                 "event_type": kind,
-                "create_time": (NOW * 1000).to_string(),
+                "create_time": (now() * 1000).to_string(),
                 "token": VERIFICATION_TOKEN,
                 "app_id": APP_ID,
                 "tenant_key": "t1",
@@ -69,14 +69,14 @@ impl Feishu {
         let hidden = cipher.encrypt_padded_vec_mut::<Pkcs7>(body.to_string().as_bytes());
         let hidden = BASE64_STANDARD.encode([&vector[..], &hidden].concat());
         let body = json!({ "encrypt": hidden }).to_string();
-        let signed = format!("{NOW}nonce{ENCRYPT_KEY}{body}");
+        let signed = format!("{}nonce{ENCRYPT_KEY}{body}", now());
         let signature = Sha256::digest(signed);
         let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         Told::Hook {
             method: Method::POST,
             query: String::new(),
             headers: vec![
-                ("x-lark-request-timestamp", NOW.to_string()),
+                ("x-lark-request-timestamp", now().to_string()),
                 ("x-lark-request-nonce", "nonce".to_owned()),
                 ("x-lark-signature", signature),
             ],
@@ -244,7 +244,7 @@ impl Fake for Feishu {
             "sender": { "sender_id": { "open_id": customer }, "sender_type": "user" },
             "message": {
                 "message_id": id,
-                "create_time": (NOW * 1000).to_string(),
+                "create_time": (now() * 1000).to_string(),
                 "chat_id": chat(customer),
                 "chat_type": "p2p",
                 "message_type": "text",

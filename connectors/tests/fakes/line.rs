@@ -9,7 +9,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The channel's id.
 pub const CHANNEL: &str = "1650000001";
@@ -72,7 +72,7 @@ impl Line {
         self.tokens.insert(token.clone(), customer.to_owned());
         self.sent.entry(customer.to_owned()).or_default();
         event["mode"] = "active".into();
-        event["timestamp"] = (NOW * 1000).into();
+        event["timestamp"] = (now() * 1000).into();
         event["source"] = json!({ "type": "user", "userId": customer });
         event["webhookEventId"] = format!("01JGFRAV3M{:016}", self.count).into();
         event["deliveryContext"] = json!({ "isRedelivery": false });

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The bot's token.
 pub const TOKEN: &str = "as-token";
@@ -57,7 +57,7 @@ impl Matrix {
     fn happened(&mut self, room: &str, sender: &str, kind: &str, content: Value) -> Value {
         let event = json!({
             "type": kind, "event_id": format!("$event{}", self.events.len()), "room_id": room,
-            "sender": sender, "origin_server_ts": NOW * 1000, "content": content,
+            "sender": sender, "origin_server_ts": now() * 1000, "content": content,
         });
         self.events.push(event.clone());
         event

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use super::{Answered, Fake, HOOK, NOW, Shown, Told};
+use super::{Answered, Fake, HOOK, Shown, Told, now};
 
 /// The bot account's token.
 pub const TOKEN: &str = "token";
@@ -87,7 +87,7 @@ impl Fake for Mattermost {
     fn says(&mut self, customer: &str, text: &str) -> Told {
         self.count += 1;
         let post = json!({
-            "id": format!("post{}", self.count), "create_at": NOW * 1000, "user_id": "user1",
+            "id": format!("post{}", self.count), "create_at": now() * 1000, "user_id": "user1",
             "channel_id": customer, "root_id": "", "message": text, "type": "", "props": {},
             "edit_at": 0, "delete_at": 0, "metadata": {},
         });

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use super::meta::{admitted, refused, told};
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// Id of the page or account.
 pub const ACCOUNT: &str = "1789000";
@@ -38,9 +38,9 @@ impl Messenger {
             "page"
         };
         told(
-            &json!({ "object": object, "entry": [{ "id": ACCOUNT, "time": NOW * 1000,
+            &json!({ "object": object, "entry": [{ "id": ACCOUNT, "time": now() * 1000,
             "messaging": [{
-                "sender": { "id": from }, "recipient": { "id": to }, "timestamp": NOW * 1000,
+                "sender": { "id": from }, "recipient": { "id": to }, "timestamp": now() * 1000,
                 "message": message,
             }],
         }] }),

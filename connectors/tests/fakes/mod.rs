@@ -8,18 +8,20 @@ pub mod discord;
 pub mod feishu;
 pub mod line;
 pub mod mail;
+pub mod matrix;
 pub mod mattermost;
 pub mod messenger;
 pub mod meta;
 pub mod rocketchat;
 pub mod slack;
 pub mod teams;
-pub mod matrix;
 pub mod telegram;
 pub mod twilio;
 pub mod wechat;
 pub mod wecom;
 pub mod whatsapp;
+
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::{HeaderMap, Method};
 
@@ -103,6 +105,13 @@ pub struct Shown {
 }
 
 /// The address of the hook, as the fakes know it: some platforms sign it.
-pub const HOOK: &str = "https://shop.example/hooks";
-/// When everything happens, in seconds of Unix time.
+pub const HOOK: &str = "https://shop.example/hooks/twilio/twilio";
+/// When everything happens, in seconds of Unix time, unless a test sets [`CLOCK`].
 pub const NOW: i64 = 1_767_225_600;
+/// What the fakes take for the time.
+pub static CLOCK: AtomicI64 = AtomicI64::new(NOW);
+
+/// The time of the fakes.
+fn now() -> i64 {
+    CLOCK.load(Ordering::Relaxed)
+}

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The bot user's token.
 pub const TOKEN: &str = "xoxb-token";
@@ -52,7 +52,7 @@ impl Slack {
             }
         };
         let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-        mac.update(format!("v0:{NOW}:{body}").as_bytes());
+        mac.update(format!("v0:{}:{body}", now()).as_bytes());
         let signature = mac.finalize().into_bytes();
         let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         Told::Hook {
@@ -60,7 +60,7 @@ impl Slack {
             query: String::new(),
             headers: vec![
                 ("content-type", kind.to_owned()),
-                ("x-slack-request-timestamp", NOW.to_string()),
+                ("x-slack-request-timestamp", now().to_string()),
                 ("x-slack-signature", format!("v0={signature}")),
             ],
             body: body.into_bytes(),
@@ -68,7 +68,7 @@ impl Slack {
     }
 
     fn ts(&self) -> String {
-        format!("{NOW}.{:06}", self.count)
+        format!("{}.{:06}", now(), self.count)
     }
 
     /// Why a message is refused.
@@ -166,7 +166,7 @@ impl Fake for Slack {
         });
         let envelope = json!({
             "type": "event_callback", "team_id": "T1", "api_app_id": "A1",
-            "event_id": format!("Ev{}", self.count), "event_time": NOW,
+            "event_id": format!("Ev{}", self.count), "event_time": now(),
             "authorizations": [{ "team_id": "T1", "user_id": BOT, "is_bot": true }],
             "event": event,
         });

@@ -10,7 +10,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The bot's app id.
 pub const APP: &str = "c9e8c047-0000-4000-8000-000000000002";
@@ -142,7 +142,7 @@ impl Teams {
             ..Header::new(Algorithm::RS256)
         };
         let claims = json!({
-            "iss": ISSUER, "aud": APP, "serviceurl": SERVICE, "nbf": NOW - 60, "exp": NOW + 3600,
+            "iss": ISSUER, "aud": APP, "serviceurl": SERVICE, "nbf": now() - 60, "exp": now() + 3600,
         });
         encode(&header, &claims, &self.key).unwrap()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The bot's token.
 pub const TOKEN: &str = "12:token";
@@ -78,7 +78,7 @@ impl Fake for Telegram {
         self.count += 1;
         self.told(&json!({ "message": {
             "message_id": self.count,
-            "date": NOW,
+            "date": now(),
             "from": Self::user(customer),
             "chat": Self::chat(customer),
             "text": text,
@@ -99,7 +99,7 @@ impl Fake for Telegram {
             "data": pressed["callback_data"],
             "message": {
                 "message_id": message["message_id"],
-                "date": NOW,
+                "date": now(),
                 "chat": Self::chat(customer),
             },
         } })))

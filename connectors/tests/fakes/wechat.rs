@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 use url::Url;
 
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The account's id and secret.
 pub const APP: (&str, &str) = ("wx0000000000000001", "the-secret-of-the-app");
@@ -40,14 +40,15 @@ pub struct WeChat {
 impl WeChat {
     fn told(&mut self, customer: &str, fields: &str) -> Told {
         self.count += 1;
+        let now = now();
         let text = format!(
             "<xml><ToUserName><![CDATA[gh_1]]></ToUserName>\
-             <FromUserName><![CDATA[{customer}]]></FromUserName><CreateTime>{NOW}</CreateTime>\
+             <FromUserName><![CDATA[{customer}]]></FromUserName><CreateTime>{now}</CreateTime>\
              <MsgType><![CDATA[text]]></MsgType>{fields}<MsgId>{}</MsgId></xml>",
             self.count
         );
-        let signature = sign(&[HOOK_TOKEN, &NOW.to_string(), "42"]);
-        let query = format!("?signature={signature}&timestamp={NOW}&nonce=42&openid={customer}");
+        let signature = sign(&[HOOK_TOKEN, &now.to_string(), "42"]);
+        let query = format!("?signature={signature}&timestamp={now}&nonce=42&openid={customer}");
         if !self.is_sealed {
             return hook(query, text);
         }
@@ -201,7 +202,7 @@ pub fn hook(query: String, body: String) -> Told {
 /// The end of the query and the body by which `text` comes encrypted to the account `id`.
 pub fn sealed(text: &str, id: &str) -> (String, String) {
     let hidden = seal(text, id);
-    let signature = sign(&[HOOK_TOKEN, &NOW.to_string(), "42", &hidden]);
+    let signature = sign(&[HOOK_TOKEN, &now().to_string(), "42", &hidden]);
     let body = format!(
         "<xml><ToUserName><![CDATA[{id}]]></ToUserName>\
          <Encrypt><![CDATA[{hidden}]]></Encrypt></xml>"

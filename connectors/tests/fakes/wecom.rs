@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::wechat::{check, hook, parameter, refused, sealed, shown};
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// The company's id, and its secret.
 pub const CORP: (&str, &str) = ("ww0000000000000001", "the-secret-of-the-app");
@@ -40,16 +40,17 @@ pub struct WeCom {
 impl WeCom {
     fn tells(&mut self, mut message: Value) -> Told {
         message["msgid"] = format!("msg-{}", self.log.len()).into();
-        message["send_time"] = NOW.into();
+        let now = now();
+        message["send_time"] = now.into();
         self.log.push(message);
         let text = format!(
-            "<xml><ToUserName><![CDATA[{}]]></ToUserName><CreateTime>{NOW}</CreateTime>\
+            "<xml><ToUserName><![CDATA[{}]]></ToUserName><CreateTime>{now}</CreateTime>\
              <MsgType><![CDATA[event]]></MsgType><Event><![CDATA[kf_msg_or_event]]></Event>\
              <Token><![CDATA[{BELL}]]></Token><OpenKfId><![CDATA[{ACCOUNT}]]></OpenKfId></xml>",
             CORP.0
         );
         let (sealed, body) = sealed(&text, CORP.0);
-        hook(format!("?{sealed}&timestamp={NOW}&nonce=42"), body)
+        hook(format!("?{sealed}&timestamp={now}&nonce=42"), body)
     }
 
     fn writes(&mut self, customer: &str, origin: i64, text: &Value) -> Told {

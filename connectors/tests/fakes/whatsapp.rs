@@ -6,7 +6,7 @@ use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use super::meta::{TOKEN, admitted, refused, told};
-use super::{Answered, Fake, NOW, Shown, Told};
+use super::{Answered, Fake, Shown, Told, now};
 
 /// Id of the number.
 pub const NUMBER: &str = "1060001";
@@ -30,7 +30,7 @@ impl WhatsApp {
         let mut message = fields.clone();
         let id = format!("wamid.IN{}", self.count);
         message["id"] = id.clone().into();
-        message["timestamp"] = NOW.to_string().into();
+        message["timestamp"] = now().to_string().into();
         let mut contact = json!({ "profile": { "name": "Ana" } });
         if customer.contains('.') {
             message["from_user_id"] = customer.into();
@@ -66,7 +66,7 @@ impl WhatsApp {
                 "messaging_product": "whatsapp",
                 "metadata": { "display_phone_number": "15550001111", "phone_number_id": NUMBER },
                 "statuses": [{
-                    "id": message, "status": "failed", "timestamp": NOW.to_string(),
+                    "id": message, "status": "failed", "timestamp": now().to_string(),
                     "recipient_id": "34600111222",
                     "errors": [{ "code": 131026, "title": "Message undeliverable" }],
                 }],

@@ -156,6 +156,30 @@ pub struct Discord {
     pub files: Url,
 }
 
+/// `kind = "matrix"`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Matrix {
+    /// The homeserver.
+    pub homeserver: Url,
+    /// The application service's `as_token`, or the access token of the bot's account.
+    pub token: Secret,
+    /// The application service's `hs_token`; without it the account is polled.
+    #[serde(default)]
+    pub hook_token: Option<Secret>,
+    /// The bot's id, such as `@frontdesk:example.org`.
+    pub user: String,
+    /// The servers whose users may invite the bot; all without any.
+    #[serde(default)]
+    pub servers: Vec<String>,
+    /// Whether the bot goes into other rooms than direct ones; it then is to be mentioned in all.
+    #[serde(default)]
+    pub in_groups: bool,
+    /// What is said in a direct room whose messages are encrypted.
+    #[serde(default)]
+    pub cannot_read: Option<String>,
+}
+
 /// `kind = "feishu"`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
