@@ -20,9 +20,17 @@ fn with_programs(config: &mut Config) {
     config.rasa.enabled = true;
 }
 
+/// A client; the first makes the choice of the cryptography, which the server has no need of here.
+fn client() -> Client {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    Client::new()
+}
+
 fn completions(started: &TestServer) -> RequestBuilder {
     let address = started.server.address();
-    Client::new().post(format!("http://{address}/v1/chat/completions"))
+    client().post(format!("http://{address}/v1/chat/completions"))
 }
 
 async fn complete(started: &TestServer, body: Value) -> Value {
@@ -175,7 +183,7 @@ async fn a_front_end_of_rasa_is_answered() {
     let say = async |sender: &str, message: &str| -> Vec<Value> {
         // As Rasa's widget sends it: without a type.
         let body = json!({ "sender": sender, "message": message }).to_string();
-        let response = Client::new()
+        let response = client()
             .post(&url)
             .header("origin", "https://shop.example")
             .body(body);
@@ -198,7 +206,7 @@ async fn a_front_end_of_rasa_is_answered() {
         .filter_map(|said| said["text"].as_str())
         .collect();
     assert!(texts.join(" ").contains("5 years"), "{texts:?}");
-    let unnamed = Client::new()
+    let unnamed = client()
         .post(&url)
         .body(json!({ "message": "hi" }).to_string());
     assert_eq!(unnamed.send().await.unwrap().status(), 400);

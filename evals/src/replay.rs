@@ -279,6 +279,7 @@ mod tests {
                 client_id,
                 text: "q".into(),
                 pressed: None,
+                reply_context: None,
                 attachments: Vec::new(),
                 at,
             };

@@ -215,7 +215,7 @@ records! {
     ClaimDeliveries { channel, limit, at, until }
     SettleDelivery { conversation, seq, token, outcome }
     StateChange { conversation, from, to, notice, at }
-    AcceptMessage { conversation, client_id, text, pressed, attachments, at }
+    AcceptMessage { conversation, client_id, text, pressed, reply_context, attachments, at }
     NewMessage { author, text, sources, quick_replies }
     Outcome { turn, conversation, through_seq, intent, sentiment, action, record, at }
     FinishedTurn { outcome, messages, state, memory, language }

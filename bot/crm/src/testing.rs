@@ -47,6 +47,7 @@ pub(crate) fn saying(conversation: ConversationId, client_id: &str) -> AcceptMes
         client_id: client_id.into(),
         text,
         pressed: None,
+        reply_context: None,
         attachments: Vec::new(),
         at: Millis(2),
     }

@@ -76,6 +76,7 @@ async fn write(store: Store, id: ConversationId, seen: Arc<Seen>) -> Vec<String>
             client_id: client_id.clone(),
             text: format!("message {number}"),
             pressed: None,
+            reply_context: None,
             attachments: Vec::new(),
             at: Millis(2),
         };

@@ -58,6 +58,7 @@ impl Door {
                     id: client_id(&message),
                     text: self.readable(&text, &media),
                     pressed: None,
+                    reply_context: told.context,
                     attachments: media.into_iter().take(MOST_FILES).map(attachment).collect(),
                 };
                 self.accept(id, message).await?;
@@ -67,6 +68,7 @@ impl Door {
                     id: client_id(&told.id),
                     text: self.label(&conversation, &reply).await?,
                     pressed: Some(reply),
+                    reply_context: told.context,
                     attachments: Vec::new(),
                 };
                 self.accept(id, message).await?;
@@ -101,6 +103,15 @@ impl Door {
                     tracing::error!(channel, "a message has not arrived: {reason}");
                 }
             }
+            What::Start => {
+                let reach = Reach {
+                    conversation: id,
+                    reply_context: told.context,
+                    blocked: false,
+                    heard_at: Some(self.clock.now()),
+                };
+                self.store.set_reach(reach).await?;
+            }
             What::Person => {
                 self.call_person(id).await?;
             }
@@ -120,7 +131,6 @@ impl Door {
                 receipt: Receipt::Delivered | Receipt::Read,
                 ..
             }
-            | What::Start
             | What::Typing => {}
         }
         Ok(Some(id))
@@ -152,14 +162,6 @@ impl Door {
             (None, Some(customer)) => self.bind(conversation.id, customer).await?,
             (None, None) => {}
         }
-        // They write: so they can be written to.
-        let reach = Reach {
-            conversation: conversation.id,
-            reply_context: told.context.clone(),
-            blocked: false,
-            heard_at: Some(self.clock.now()),
-        };
-        self.store.set_reach(reach).await?;
         if conversation.state == ConversationState::Closed {
             let reopened = StateChange {
                 conversation: conversation.id,

@@ -94,6 +94,8 @@ pub(crate) struct Incoming {
     pub text: String,
     /// Id of the quick reply whose press this is.
     pub pressed: Option<String>,
+    /// What the platform wants to hear when it is answered.
+    pub reply_context: Option<String>,
     /// Files that came with it.
     pub attachments: Vec<NewAttachment>,
 }
@@ -219,6 +221,7 @@ impl Door {
             id,
             text,
             pressed,
+            reply_context,
             attachments,
         } = message;
         let (chars, most) = (text.chars().count(), self.max_message_chars);
@@ -240,6 +243,7 @@ impl Door {
             client_id: id.clone(),
             text: text.clone(),
             pressed,
+            reply_context,
             attachments,
             at,
         });

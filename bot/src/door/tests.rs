@@ -21,6 +21,7 @@ fn says(id: &str, text: &str) -> Incoming {
         id: id.into(),
         text: text.into(),
         pressed: None,
+        reply_context: None,
         attachments: Vec::new(),
     }
 }

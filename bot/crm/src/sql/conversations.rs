@@ -82,6 +82,22 @@ async fn insert(
     Ok(inserted.rows_affected() == 1)
 }
 
+/// The customer was heard: so they can be written to.
+pub(super) async fn heard(
+    tx: &mut Tx,
+    conversation: ConversationId,
+    reply_context: Option<String>,
+    at: Millis,
+) -> Result<(), Fault> {
+    let reach = Reach {
+        conversation,
+        reply_context,
+        blocked: false,
+        heard_at: Some(at),
+    };
+    set_reach(tx, reach).await
+}
+
 pub(crate) async fn set_reach(tx: &mut Tx, reach: Reach) -> Result<(), Fault> {
     sqlx::query(
         "UPDATE conversations SET reply_context = COALESCE($1, reply_context), blocked = $2,

@@ -4,7 +4,7 @@ use sqlx::types::{Json, Text};
 
 use super::conversations::load;
 use super::states::set_answered;
-use super::{Pool, Tx, attachments, deliveries};
+use super::{Pool, Tx, attachments, conversations, deliveries};
 use crate::error::{CrmError, Fault};
 use crate::types::*;
 
@@ -30,6 +30,7 @@ pub(crate) async fn accept(tx: &mut Tx, message: AcceptMessage) -> Result<Accept
         at: message.at,
     };
     insert(tx, id, &stored).await?;
+    conversations::heard(tx, id, message.reply_context, message.at).await?;
     attachments::put(tx, id, stored.seq, message.attachments, message.at).await?;
     set_answered(tx, id, answered).await?;
     Ok(Accepted::Stored { seq: stored.seq })

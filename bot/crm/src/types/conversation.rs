@@ -223,6 +223,8 @@ pub struct AcceptMessage {
     pub text: String,
     /// Id of the quick reply that was pressed, if one was.
     pub pressed: Option<String>,
+    /// What the platform wants to hear when it is answered; `None` leaves what is known.
+    pub reply_context: Option<String>,
     /// Files that came with it, to be fetched.
     pub attachments: Vec<NewAttachment>,
     /// When it came.

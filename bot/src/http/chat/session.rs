@@ -118,6 +118,7 @@ impl Session {
                     id: id.clone(),
                     text,
                     pressed,
+                    reply_context: None,
                     attachments: Vec::new(),
                 };
                 let seq = self.door.accept(conversation, message).await?;

@@ -202,6 +202,7 @@ fn message(headers: &HeaderMap, text: String) -> Incoming {
         id: given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
         text,
         pressed: None,
+        reply_context: None,
         attachments: Vec::new(),
     }
 }

@@ -112,6 +112,7 @@ async fn answers(app: &App, sender: &str, request: &Request) -> Result<Vec<Said>
         id: id.unwrap_or_else(|| Uuid::new_v4().to_string()),
         text: pressed.clone().unwrap_or_else(|| text.to_owned()),
         pressed: pressed.map(|_| text.to_owned()),
+        reply_context: None,
         attachments: Vec::new(),
     };
     exchange.say(message).await?;
