@@ -178,6 +178,13 @@ fn on_all(config: &mut Config, cases: &[Case]) {
     }
 }
 
+/// The time by the server's clock, in seconds of Unix time.
+#[expect(clippy::disallowed_methods, reason = "some platforms sign the time")]
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    i64::try_from(now.unwrap().as_secs()).unwrap()
+}
+
 fn words(seen: &[Shown]) -> String {
     let texts: Vec<&str> = seen.iter().map(|shown| shown.text.as_str()).collect();
     texts.join("\n")
@@ -185,10 +192,7 @@ fn words(seen: &[Shown]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn customers_are_greeted_and_answered_once_on_every_platform() {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap();
-    let now = i64::try_from(now.as_secs()).unwrap();
+    let now = now();
     fakes::CLOCK.store(now, Ordering::Relaxed);
     let clouds = Clouds::start(fakes()).await;
     let cases = cases(&clouds);

@@ -128,7 +128,13 @@ impl Listener {
                     ..
                 })) => *wait,
                 Deaf::Refused(_) | Deaf::Inbox(InboxError::Refused(_)) => RENEW * 3,
-                _ => Duration::ZERO,
+                Deaf::Failed(_)
+                | Deaf::Socket(_)
+                | Deaf::Door(_)
+                | Deaf::Store(_)
+                | Deaf::NoHeartbeat
+                | Deaf::Superseded
+                | Deaf::Inbox(_) => Duration::ZERO,
             });
             self.give_back(&lease).await;
             tokio::time::sleep(wait).await;

@@ -13,7 +13,6 @@ pub(crate) use workplace::{
 macro_rules! addresses {
     ($($name:ident => $address:literal),+ $(,)?) => {$(
         fn $name() -> Url {
-            #[expect(clippy::expect_used, reason = "it is written here, and a test reads it")]
             Url::parse($address).expect("an address")
         }
     )+};
@@ -320,4 +319,36 @@ fn messenger_media() -> Vec<String> {
     ["fbcdn.net", "fbsbx.com", "cdninstagram.com"]
         .map(str::to_owned)
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn an_account_needs_no_more_than_its_secrets() {
+        let app = json!({ "token": "t", "secrets": ["s"], "verify_token": "v" });
+        for settings in [
+            json!({ "kind": "telegram", "token": "t" }),
+            json!({ "kind": "whatsapp", "app": app, "phone_number": "1" }),
+            json!({ "kind": "instagram", "app": app, "app_id": "1", "account": "2" }),
+            json!({ "kind": "line", "secret": "s", "channel_id": "1" }),
+            json!({ "kind": "twilio", "account": "AC", "auth_token": "t" }),
+            json!({ "kind": "slack", "token": "t", "app_token": "a" }),
+            json!({ "kind": "teams", "app_id": "1", "app_secret": "s", "tenant": "t" }),
+            json!({ "kind": "discord", "token": "t", "about": "https://shop.example" }),
+            json!({ "kind": "dingtalk", "client_id": "1", "client_secret": "s" }),
+            json!({ "kind": "wechat", "app_id": "1", "app_secret": "s", "token": "t" }),
+        ] {
+            let channel: Channel = serde_json::from_value(settings.clone()).unwrap();
+            assert_eq!(channel.platform(), settings["kind"]);
+            let shown = serde_json::to_string(&channel).unwrap();
+            assert!(shown.contains("***"), "{shown}");
+            let mut misspelt = settings;
+            misspelt["tokn"] = Value::from("t");
+            assert!(serde_json::from_value::<Channel>(misspelt).is_err());
+        }
+    }
 }

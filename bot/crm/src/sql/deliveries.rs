@@ -132,6 +132,9 @@ pub(crate) async fn settle(tx: &mut Tx, settle: SettleDelivery) -> Result<bool, 
     Ok(settled.rows_affected() == 1)
 }
 
+/// As in [`Delivery::parts`].
+type Parts = Vec<Option<String>>;
+
 /// Makes the message that was accepted under that id a dead letter.
 pub(crate) async fn fail(
     tx: &mut Tx,
@@ -141,7 +144,7 @@ pub(crate) async fn fail(
     error: String,
 ) -> Result<bool, Fault> {
     const RECENT: i64 = 50;
-    let recent: Vec<(Text<ConversationId>, i64, Json<Vec<Option<String>>>)> = sqlx::query_as(
+    let recent: Vec<(Text<ConversationId>, i64, Json<Parts>)> = sqlx::query_as(
         "SELECT d.conversation, d.seq, d.parts FROM deliveries AS d
          JOIN conversations AS c ON c.id = d.conversation
          WHERE c.channel = $1 AND c.thread = $2 AND d.state = $3

@@ -18,7 +18,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use uuid::Uuid;
 
 use super::exchange::{Exchange, beside, markdown};
 use super::program;
@@ -172,13 +171,15 @@ pub(super) async fn complete(
     let thread = named
         .clone()
         .or_else(|| transcripts.take(&pairs(before)))
-        .unwrap_or_else(|| Uuid::new_v4().to_string());
+        .unwrap_or_else(|| app.door.clock.conversation_id().to_string());
     let exchange = Exchange::open(&app, &format!("api/{program}"), &thread).await?;
-    exchange.say(message(&headers, question.1.clone())).await?;
+    exchange
+        .say(message(&app, &headers, question.1.clone()))
+        .await?;
     let answer = Answering {
         completion: Completion::new(&app, &request),
         exchange,
-        transcript: named.is_none().then(|| Transcript {
+        transcript: named.is_none().then_some(Transcript {
             transcripts,
             program,
             told,
@@ -193,13 +194,13 @@ pub(super) async fn complete(
 }
 
 /// The user's message; sent again under the same `Idempotency-Key`, it is the same message.
-fn message(headers: &HeaderMap, text: String) -> Incoming {
+fn message(app: &App, headers: &HeaderMap, text: String) -> Incoming {
     let given = headers.get("idempotency-key");
     let given = given
         .and_then(|id| id.to_str().ok())
         .filter(|id| !id.is_empty());
     Incoming {
-        id: given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
+        id: given.map_or_else(|| app.door.clock.turn_id().to_string(), str::to_owned),
         text,
         pressed: None,
         reply_context: None,
@@ -257,7 +258,7 @@ struct Completion {
 impl Completion {
     fn new(app: &App, request: &Request) -> Self {
         Self {
-            id: format!("chatcmpl-{}", Uuid::new_v4().simple()),
+            id: format!("chatcmpl-{}", app.door.clock.turn_id()),
             created: app.door.clock.now().0 / 1000,
             model: request.model.clone().unwrap_or_else(|| MODEL.to_owned()),
         }

@@ -8,7 +8,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::bearer;
 use super::exchange::Exchange;
@@ -109,7 +108,7 @@ async fn answers(app: &App, sender: &str, request: &Request) -> Result<Vec<Said>
         .as_ref()
         .and_then(|data| data.message_id.clone());
     let message = Incoming {
-        id: id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+        id: id.unwrap_or_else(|| app.door.clock.turn_id().to_string()),
         text: pressed.clone().unwrap_or_else(|| text.to_owned()),
         pressed: pressed.map(|_| text.to_owned()),
         reply_context: None,
