@@ -29,7 +29,7 @@ pub enum Sending<'a> {
     },
     /// That a press was seen.
     Seen {
-        /// As in [`What::Press`].
+        /// As in [`What::Press`](super::What::Press).
         receipt: &'a str,
     },
 }
